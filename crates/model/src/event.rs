@@ -1,0 +1,186 @@
+//! Events: what a thread's subscribers are told, and in what order.
+//!
+//! An [`EventId`] orders the events of a thread and survives a restart, because it begins with the wall clock's
+//! milliseconds; `Last-Event-ID` is compared with it. Data carry URLs and placeholders, never image bytes.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, ImageId, JobId, Metadata, ThreadId};
+
+/// The place of an event in its thread, written `{milliseconds}-{sequence}`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventId {
+    /// Milliseconds since 1970 of the clock when it was appended, or of an earlier event if the clock went back.
+    pub millis: u64,
+    /// Tells apart events of one millisecond.
+    pub sequence: u64,
+}
+
+impl EventId {
+    /// The id of the next event at `now_millis`: always greater than `self`.
+    #[must_use]
+    pub fn next(self, now_millis: u64) -> Self {
+        if now_millis > self.millis {
+            return Self { millis: now_millis, sequence: 0 };
+        }
+        Self { millis: self.millis, sequence: self.sequence + 1 }
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.millis, self.sequence)
+    }
+}
+
+impl FromStr for EventId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let parts = text.split_once('-').and_then(|(millis, sequence)| {
+            Some(Self { millis: millis.parse().ok()?, sequence: sequence.parse().ok()? })
+        });
+        parts.ok_or_else(|| Error::invalid("event id", "it must be the id of an event, as in 1764000000000-5"))
+    }
+}
+
+/// Something that happened in a thread.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", content = "data", rename_all = "snake_case")]
+pub enum Event {
+    /// An image of a job is stored and can be loaded.
+    ConceptProgress(Box<ConceptProgress>),
+    /// An image of a job will not come.
+    ConceptFailed(ConceptFailed),
+    /// A job has ended.
+    ConceptsGenerated(ConceptsGenerated),
+    /// An image is gone from every tier.
+    ImagePurged(ImagePurged),
+}
+
+/// Data of `concept_progress`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConceptProgress {
+    /// The thread.
+    pub thread_id: ThreadId,
+    /// The job.
+    pub job: JobId,
+    /// The image's place in the job, from 0.
+    pub index: usize,
+    /// How many images the job has.
+    pub total: usize,
+    /// How many of them have ended, this one included.
+    pub completed: usize,
+    /// The image.
+    pub image: Metadata,
+}
+
+/// Data of `concept_failed`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConceptFailed {
+    /// The thread.
+    pub thread_id: ThreadId,
+    /// The job.
+    pub job: JobId,
+    /// The image's place in the job, from 0.
+    pub index: usize,
+    /// How many images the job has.
+    pub total: usize,
+    /// How many of them have ended, this one included.
+    pub completed: usize,
+    /// A stable word for programs.
+    pub code: String,
+    /// A sentence for people.
+    pub message: String,
+}
+
+/// Data of `concepts_generated`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConceptsGenerated {
+    /// The thread.
+    pub thread_id: ThreadId,
+    /// The job.
+    pub job: JobId,
+    /// How many images were asked for.
+    pub total: usize,
+    /// How many did not come.
+    pub failed: usize,
+    /// Those that came, in the order of the request.
+    pub images: Vec<Metadata>,
+}
+
+/// Data of `image_purged`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImagePurged {
+    /// The thread.
+    pub thread_id: ThreadId,
+    /// The image.
+    pub id: ImageId,
+}
+
+impl Event {
+    /// The name on the wire, as in `concept_progress`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ConceptProgress(_) => "concept_progress",
+            Self::ConceptFailed(_) => "concept_failed",
+            Self::ConceptsGenerated(_) => "concepts_generated",
+            Self::ImagePurged(_) => "image_purged",
+        }
+    }
+
+    /// The thread whose subscribers are told.
+    #[must_use]
+    pub fn thread_id(&self) -> &ThreadId {
+        match self {
+            Self::ConceptProgress(data) => &data.thread_id,
+            Self::ConceptFailed(data) => &data.thread_id,
+            Self::ConceptsGenerated(data) => &data.thread_id,
+            Self::ImagePurged(data) => &data.thread_id,
+        }
+    }
+
+    /// The data as one line of JSON.
+    #[must_use]
+    pub fn data(&self) -> String {
+        let json = match self {
+            Self::ConceptProgress(data) => serde_json::to_string(data),
+            Self::ConceptFailed(data) => serde_json::to_string(data),
+            Self::ConceptsGenerated(data) => serde_json::to_string(data),
+            Self::ImagePurged(data) => serde_json::to_string(data),
+        };
+        // Plain structs with string keys: writing them into memory has no way to fail.
+        json.unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn event_ids_grow_whatever_the_clock_does(clock in proptest::collection::vec(0u64..1000, 1..50)) {
+            let mut last = EventId::default();
+            for now in clock {
+                let next = last.next(now);
+                prop_assert!(next > last);
+                prop_assert_eq!(next.to_string().parse::<EventId>().unwrap(), next);
+                last = next;
+            }
+        }
+    }
+
+    #[test]
+    fn text_that_is_no_event_id_is_refused() {
+        for text in ["", "5", "-", "a-b", "1-", "1-2-3", "-1-0"] {
+            assert!(text.parse::<EventId>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The nouns of Orbit: what every other crate means by an image, a blob, an event.
+//!
+//! - [`ImageId`], [`ThreadId`], [`JobId`]: names, checked before anything else is touched.
+//! - [`Digest`]: BLAKE3 of bytes; the strong `ETag` and the content part of an id come from it.
+//! - [`Manifest`]: all that is known of one stored image, the truth; [`Metadata`] is its public face.
+//! - [`Preconditions`](conditional) and [`ranges`](range): RFC 9110 as pure functions.
+//! - [`CacheKey`], [`CacheStatus`]: how tiers name a response and say what they did.
+//! - [`Job`], [`Event`], [`Receipt`], [`Problem`]: what goes over the wire.
+//!
+//! No I/O, no async, and no clock: functions take `now`, and [`Clock`] is only the trait.
+
+mod cache_key;
+mod cache_status;
+pub mod clock;
+pub mod conditional;
+mod digest;
+mod event;
+mod format;
+mod id;
+mod job;
+mod manifest;
+mod metadata;
+mod problem;
+pub mod range;
+mod receipt;
+
+pub use cache_key::CacheKey;
+pub use cache_status::{CacheStatus, Forward};
+pub use clock::Clock;
+pub use digest::Digest;
+pub use event::{ConceptFailed, ConceptProgress, ConceptsGenerated, Event, EventId, ImagePurged};
+pub use format::Format;
+pub use id::{ImageId, JobId, ThreadId};
+pub use job::{Concept, Job, JobImage, JobRequest, JobState};
+pub use manifest::{BlobName, Labels, Manifest, Placeholder, Rendition, Source};
+pub use metadata::{Metadata, MetadataPage};
+pub use problem::Problem;
+pub use receipt::{PurgeRequest, Receipt, Removed};
+
+/// Why a value from outside is not one of our nouns.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The text does not have the grammar of `what`.
+    #[error("not a valid {what}: {reason}")]
+    Invalid {
+        /// The noun that was expected, as in "image id".
+        what: &'static str,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn invalid(what: &'static str, reason: impl Into<String>) -> Self {
+        Self::Invalid { what, reason: reason.into() }
+    }
+}

@@ -1,0 +1,57 @@
+//! Purge: what is asked to go, and the receipt of what went from where.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{ImageId, ThreadId};
+
+/// What to remove. The parts add up; an empty request removes nothing and is refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PurgeRequest {
+    /// Images by name.
+    pub ids: Vec<ImageId>,
+    /// All images of these threads.
+    pub threads: Vec<ThreadId>,
+    /// All images and responses with one of these tags.
+    pub tags: Vec<String>,
+    /// Everything.
+    pub all: bool,
+    /// Only mark copies as stale; the images stay.
+    pub soft: bool,
+}
+
+impl PurgeRequest {
+    /// Whether nothing is named.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty() && self.threads.is_empty() && self.tags.is_empty() && !self.all
+    }
+}
+
+/// What one tier or store gave up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Removed {
+    /// `index`, `files`, `memory`, `disk`.
+    pub tier: String,
+    /// How many entries, rows or files.
+    pub entries: u64,
+    /// Their size, where the tier knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+}
+
+/// The proof that something is gone: written after the last tier has answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The images that were there and are gone (or, after a soft purge, will be asked for again).
+    pub images: Vec<ImageId>,
+    /// The images that were asked for by name and were not there.
+    pub missing: Vec<ImageId>,
+    /// What was removed where.
+    pub removed: Vec<Removed>,
+    /// Whether copies were only marked as stale.
+    pub soft: bool,
+    /// When the last tier had answered.
+    pub at: Timestamp,
+}
