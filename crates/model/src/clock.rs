@@ -27,6 +27,28 @@ pub fn http_date(at: Timestamp) -> String {
     httpdate::fmt_http_date(system_time(at))
 }
 
+/// Serde for instants as JSON shows them: RFC 3339 in UTC with three decimals, as in `2026-11-23T20:30:14.500Z`.
+pub mod millis {
+    use jiff::Timestamp;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// Writes an instant.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{at:.3}"))
+    }
+
+    /// Reads an instant of any precision.
+    ///
+    /// # Errors
+    /// Those of the deserializer, and text that is no instant.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        Timestamp::deserialize(deserializer)
+    }
+}
+
 /// A clock that stands still until it is told to move; clones share their time.
 #[derive(Debug, Clone)]
 pub struct Manual(Arc<AtomicI64>);

@@ -72,7 +72,7 @@ pub struct ConceptProgress {
     pub index: usize,
     /// How many images the job has.
     pub total: usize,
-    /// How many of them have ended, this one included.
+    /// How many of them are stored by now.
     pub completed: usize,
     /// The image.
     pub image: Metadata,
@@ -89,7 +89,7 @@ pub struct ConceptFailed {
     pub index: usize,
     /// How many images the job has.
     pub total: usize,
-    /// How many of them have ended, this one included.
+    /// How many of them are stored by now.
     pub completed: usize,
     /// A stable word for programs.
     pub code: String,

@@ -5,14 +5,18 @@
 //! - [`Manifest`]: all that is known of one stored image, the truth; [`Metadata`] is its public face.
 //! - [`Preconditions`](conditional) and [`ranges`](range): RFC 9110 as pure functions.
 //! - [`CacheKey`], [`CacheStatus`]: how tiers name a response and say what they did.
+//! - [`access`]: who may write.
 //! - [`Job`], [`Event`], [`Receipt`], [`Problem`]: what goes over the wire.
 //!
 //! No I/O, no async, and no clock: functions take `now`, and [`Clock`] is only the trait.
 
+pub mod access;
 mod cache_key;
 mod cache_status;
 pub mod clock;
 pub mod conditional;
+#[cfg(test)]
+mod contract;
 mod digest;
 mod event;
 mod format;
@@ -24,6 +28,7 @@ mod problem;
 pub mod range;
 mod receipt;
 
+pub use access::Access;
 pub use cache_key::CacheKey;
 pub use cache_status::{CacheStatus, Forward};
 pub use clock::Clock;

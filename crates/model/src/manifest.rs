@@ -140,6 +140,7 @@ pub struct Manifest {
     #[serde(flatten)]
     pub labels: Labels,
     /// When it was stored.
+    #[serde(with = "crate::clock::millis")]
     pub created_at: Timestamp,
     /// The bytes as they came.
     pub source: Source,

@@ -41,6 +41,7 @@ pub struct Metadata {
     /// The digest of the served bytes.
     pub digest: Digest,
     /// When it was stored.
+    #[serde(with = "crate::clock::millis")]
     pub created_at: Timestamp,
     /// What to show before the image has come.
     pub placeholder: Placeholder,

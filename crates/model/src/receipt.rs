@@ -53,5 +53,6 @@ pub struct Receipt {
     /// Whether copies were only marked as stale.
     pub soft: bool,
     /// When the last tier had answered.
+    #[serde(with = "crate::clock::millis")]
     pub at: Timestamp,
 }

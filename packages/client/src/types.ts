@@ -1,0 +1,174 @@
+/**
+ * The wire contract as types: what the server says in metadata, lists, events, jobs, receipts and
+ * problems. One type a noun, named as in `contract/` at the project's root, whose golden files the
+ * tests hold against these types: a field missing here, or one too many, fails them.
+ *
+ * Types only: nothing of this file is left at run time.
+ */
+
+/** Formats that an image is served in. */
+export type ImageFormat = "webp" | "avif" | "jpeg" | "png";
+
+/** What stands in for an image until its bytes are there. */
+export interface Placeholder {
+  /** A ThumbHash in base64. */
+  thumbhash: string;
+  /** The ThumbHash's picture as a `data:` URL, ready for an `<img>`. */
+  data_url: string;
+  /** The mean color as `#rrggbb`. */
+  color: string;
+}
+
+/** All that is known of an image. */
+export interface ImageMetadata {
+  id: string;
+  /** The image's path at the edge: `/api/images/{id}`. */
+  url: string;
+  thread_id: string | null;
+  style: string | null;
+  title: string | null;
+  /** Absent where the reader may not see it, and in every event. */
+  prompt?: string;
+  model: string | null;
+  /** True for an image made by a generator. */
+  generated: boolean;
+  cached: boolean;
+  /** In pixels. */
+  width: number;
+  /** In pixels. */
+  height: number;
+  /** The length of the image as served without a query. */
+  bytes: number;
+  format: ImageFormat;
+  /** `blake3:` and 64 hexadecimal digits. */
+  digest: string;
+  /** RFC 3339, UTC, in milliseconds. */
+  created_at: string;
+  placeholder: Placeholder;
+  /** Renditions that were derived from the image. */
+  variants: unknown[];
+}
+
+/** Metadata as events carry it: never with a prompt. */
+export type EventImage = Omit<ImageMetadata, "prompt">;
+
+/** A page of images, newest first. */
+export interface ImageList {
+  images: ImageMetadata[];
+  /** Opaque; null on the last page. */
+  next_cursor: string | null;
+}
+
+/** How far a job, or one image of it, has come. */
+export type JobState = "queued" | "running" | "done" | "failed" | "cancelled";
+
+/** One image of a job; its id and URL exist before its bytes do. */
+export interface JobImage {
+  /** The concept's place in the request, from 0. */
+  index: number;
+  id: string;
+  url: string;
+  state: JobState;
+}
+
+/** A batch of concepts that is being made into images. */
+export interface Job {
+  job: string;
+  url: string;
+  thread_id: string;
+  state: JobState;
+  total: number;
+  completed: number;
+  failed: number;
+  images: JobImage[];
+  /** The path of the thread's event stream, from just before this job. */
+  events: string;
+}
+
+/** What a purge removed from one tier or store. */
+export interface Removal {
+  tier: string;
+  entries: number;
+  /** Absent where the tier counts no bytes. */
+  bytes?: number;
+}
+
+/** The answer to a deletion or a purge. */
+export interface Receipt {
+  /** Ids of the images that were there. */
+  images: string[];
+  /** Ids that were asked for and were not there. */
+  missing: string[];
+  removed: Removal[];
+  /** True where copies were only marked as stale. */
+  soft: boolean;
+  /** RFC 3339, UTC, in milliseconds. */
+  at: string;
+}
+
+/** The stable codes of a problem. */
+export type ProblemCode =
+  | "not_found"
+  | "invalid"
+  | "conflict"
+  | "too_large"
+  | "busy"
+  | "unsupported"
+  | "unauthorized"
+  | "forbidden"
+  | "timeout"
+  | "internal";
+
+/** An error's body, `application/problem+json` (RFC 9457). */
+export interface Problem {
+  type: string;
+  title: string;
+  /** The HTTP status. */
+  status: number;
+  detail: string;
+  code: ProblemCode;
+}
+
+/** One concept of a job became an image. */
+export interface ConceptProgress {
+  thread_id: string;
+  job: string;
+  index: number;
+  total: number;
+  completed: number;
+  image: EventImage;
+}
+
+/** One concept of a job will not become an image. */
+export interface ConceptFailed {
+  thread_id: string;
+  job: string;
+  index: number;
+  total: number;
+  completed: number;
+  code: ProblemCode;
+  message: string;
+}
+
+/** A job has ended. */
+export interface ConceptsGenerated {
+  thread_id: string;
+  job: string;
+  total: number;
+  failed: number;
+  /** The images that were made, in the order of their concepts. */
+  images: EventImage[];
+}
+
+/** An image of the thread is gone from every tier. */
+export interface ImagePurged {
+  thread_id: string;
+  id: string;
+}
+
+/** An event of a thread's stream: `event` is its name there, `data` its parsed JSON. */
+export type OrbitEvent =
+  | { event: "concept_progress"; data: ConceptProgress }
+  | { event: "concept_failed"; data: ConceptFailed }
+  | { event: "concepts_generated"; data: ConceptsGenerated }
+  | { event: "image_purged"; data: ImagePurged };
