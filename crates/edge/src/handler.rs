@@ -33,6 +33,7 @@ pub struct Edge {
     pub(crate) clock: Arc<dyn Clock>,
     /// What this edge calls itself in `Via`: no other edge has the same, so a request that bears it has come round.
     pub(crate) via: HeaderValue,
+    pub(crate) started: Instant,
 }
 
 impl Edge {
@@ -55,7 +56,7 @@ impl Edge {
         let own = RandomState::new().hash_one("via");
         let via = HeaderValue::try_from(format!("1.1 orbit-edge-{own:016x}"));
         let via = via.unwrap_or(HeaderValue::from_static("1.1 orbit-edge"));
-        Ok(Self { cache, upstream, access, config, clock, via })
+        Ok(Self { cache, upstream, access, config, clock, via, started: Instant::now() })
     }
 
     /// The cache, for its counters.
@@ -74,6 +75,11 @@ impl Edge {
     pub async fn handle(&self, request: Request<Body>) -> Response {
         if Self::owns(request.uri().path()) {
             return self.image(request).await;
+        }
+        if request.method().is_safe()
+            && let Some(response) = self.health(request.uri().path()).await
+        {
+            return response;
         }
         self.pass_on(request).await
     }

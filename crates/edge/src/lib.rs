@@ -11,6 +11,7 @@ mod answer;
 mod config;
 mod error;
 mod handler;
+mod health;
 mod path;
 mod proxy;
 mod purge;

@@ -121,6 +121,14 @@ impl ImageId {
     }
 }
 
+impl JobId {
+    /// Names a job after a digest, as in `job_7f3k2m9qabcd`.
+    #[must_use]
+    pub fn from_digest(digest: &Digest) -> Self {
+        Self(format!("job_{}", digest.short()).into())
+    }
+}
+
 /// ASCII words joined by `-`, cut at a whole character.
 fn short_slug(text: &str) -> String {
     let mut slug = slug::slugify(text);

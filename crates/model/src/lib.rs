@@ -6,7 +6,7 @@
 //! - [`Preconditions`](conditional) and [`ranges`](range): RFC 9110 as pure functions.
 //! - [`CacheKey`], [`CacheStatus`]: how tiers name a response and say what they did.
 //! - [`access`]: who may write.
-//! - [`Job`], [`Event`], [`Receipt`], [`Problem`]: what goes over the wire.
+//! - [`Job`], [`Event`], [`Receipt`], [`Stats`], [`Problem`]: what goes over the wire.
 //!
 //! No I/O, no async, and no clock: functions take `now`, and [`Clock`] is only the trait.
 
@@ -27,6 +27,7 @@ mod metadata;
 mod problem;
 pub mod range;
 mod receipt;
+mod stats;
 
 pub use access::Access;
 pub use cache_key::CacheKey;
@@ -41,6 +42,7 @@ pub use manifest::{BlobName, Labels, Manifest, Placeholder, Rendition, Source};
 pub use metadata::{Metadata, MetadataPage};
 pub use problem::Problem;
 pub use receipt::{PurgeRequest, Receipt, Removed};
+pub use stats::{CodecStats, EdgeStats, JobStats, Stats, StoreStats, TierStats};
 
 /// Why a value from outside is not one of our nouns.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -134,6 +134,9 @@ pub struct Placeholder {
 pub struct Manifest {
     /// The version of this layout; [`Manifest::VERSION`].
     pub version: u32,
+    /// How often the bytes under this name were written: 1 unless they were replaced.
+    #[serde(default = "first")]
+    pub revision: u32,
     /// The image's name.
     pub id: ImageId,
     /// What its owner said of it.
@@ -151,6 +154,10 @@ pub struct Manifest {
     /// Derived renditions.
     #[serde(default)]
     pub variants: Vec<Rendition>,
+}
+
+fn first() -> u32 {
+    1
 }
 
 impl Manifest {

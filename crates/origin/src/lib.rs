@@ -1,1 +1,109 @@
-//! Placeholder.
+//! The origin: the service that owns truth.
+//!
+//! - [`Origin`]: the service; [`Origin::router`] has its routes.
+//! - in: `upload` (bodies in any form) -> `ingest` (codec, then store) -> the manifest is the answer.
+//! - out: `image` (bytes), `metadata` (JSON), `events` (a thread's stream).
+//! - generation: `jobs` (accept, join, cancel) -> `generate` (a [`Generator`] draws, `ingest` stores).
+//! - away: `purge` (truth first, then the [`Copies`], then the receipt).
+//! - `guard` decides who may write; `error` is where HTTP statuses are.
+//!
+//! It is handed its store, event log, generator and clock; it reads no environment and opens no socket.
+
+mod config;
+mod copies;
+mod error;
+mod events;
+pub mod generate;
+mod guard;
+mod health;
+mod image;
+mod ingest;
+mod jobs;
+mod metadata;
+mod pool;
+mod purge;
+mod routes;
+mod upload;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use orbit_model::{Access, Clock};
+use orbit_store::{EventLog, Store};
+use tokio_util::sync::CancellationToken;
+
+pub use config::Config;
+pub use copies::{Copies, NoCopies};
+pub use error::Error;
+pub use generate::Generator;
+
+use jobs::Jobs;
+use pool::Pool;
+
+/// What an origin is built of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The truth.
+    pub store: Store,
+    /// What threads are told.
+    pub events: Arc<dyn EventLog>,
+    /// Who draws.
+    pub generator: Arc<dyn Generator>,
+    /// Who holds copies that a purge must reach.
+    pub copies: Arc<dyn Copies>,
+    /// Who may write.
+    pub access: Access,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The service that owns truth; clones share it.
+#[derive(Debug, Clone)]
+pub struct Origin(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    parts: Parts,
+    config: Config,
+    pool: Pool,
+    jobs: Jobs,
+    /// Cancelled once, at shutdown: event streams end, queued concepts are dropped.
+    stopping: CancellationToken,
+    started: Instant,
+}
+
+impl Origin {
+    /// An origin of these parts.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where the settings make no sense.
+    pub fn new(parts: Parts, config: Config) -> Result<Self, Error> {
+        config.validate()?;
+        let pool = Pool::new(config.codec_threads, config.max_queued);
+        let jobs = Jobs::new(config.generation_workers, config.max_queued_concepts);
+        let stopping = CancellationToken::new();
+        Ok(Self(Arc::new(Shared { parts, config, pool, jobs, stopping, started: Instant::now() })))
+    }
+
+    /// Ends event streams and drops queued concepts, so that a graceful shutdown has an end.
+    pub fn stop(&self) {
+        self.0.stopping.cancel();
+    }
+
+    /// Waits until no concept is being drawn or stored.
+    pub async fn idle(&self) {
+        self.0.jobs.idle().await;
+    }
+
+    fn store(&self) -> &Store {
+        &self.0.parts.store
+    }
+
+    fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    fn now(&self) -> jiff::Timestamp {
+        self.0.parts.clock.now()
+    }
+}

@@ -1,1 +1,30 @@
-//! Placeholder.
+//! The truth of Orbit: what is stored, what is known of it, and what happened to it.
+//!
+//! - [`Store`]: the one door; it keeps files and index in step, whatever crashes in between.
+//! - [`BlobStore`]: files in one folder an image; [`FileSystem`] keeps them on a disk.
+//! - [`ImageIndex`]: lists and sums, derived from manifests and remade from them; [`Sqlite`] keeps it.
+//! - [`EventLog`]: what the subscribers of a thread are told; [`MemoryLog`] keeps the last of it.
+//!
+//! Errors surface: nothing here is a copy that may be lost. The crate knows neither caches nor HTTP, never reads a
+//! clock, and does all disk work on tokio's blocking threads.
+
+mod blob;
+mod blocking;
+mod error;
+mod events;
+mod filesystem;
+#[cfg(test)]
+mod fixtures;
+mod index;
+mod memory;
+mod sqlite;
+mod store;
+
+pub use blob::{BlobStore, Deleted, File, PutMode};
+pub use error::Error;
+pub use events::EventLog;
+pub use filesystem::FileSystem;
+pub use index::{ImageIndex, Page, Query, Totals};
+pub use memory::{EventLimits, MemoryLog};
+pub use sqlite::Sqlite;
+pub use store::{Committed, Erased, Expect, Recovered, Reindexed, Store};

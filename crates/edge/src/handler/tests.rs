@@ -222,7 +222,7 @@ async fn an_edge_that_points_at_itself_is_told_so() {
     mirror.0.set(edge.clone()).unwrap();
     let (status, ..) = send(&edge, request("GET", "/api/images/fox")).await;
     assert_eq!(status, StatusCode::LOOP_DETECTED);
-    let (status, ..) = send(&edge, request("GET", "/healthz")).await;
+    let (status, ..) = send(&edge, request("GET", "/anything")).await;
     assert_eq!(status, StatusCode::LOOP_DETECTED);
 }
 

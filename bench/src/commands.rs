@@ -1,0 +1,32 @@
+//! The commands, a file each: what they measure, and how they show it.
+
+pub(crate) mod figures;
+pub(crate) mod ingest;
+pub(crate) mod reference;
+pub(crate) mod size;
+pub(crate) mod store_scale;
+
+use anyhow::Result;
+
+use crate::results::{self, Measurement};
+
+/// Prints a measurement's tables and, unless it was a quick look, saves it.
+#[expect(clippy::print_stdout, reason = "a bench prints its tables")]
+fn publish(measurement: &Measurement, quick: bool) -> Result<()> {
+    for (name, table) in &measurement.tables {
+        println!("\n{name}\n{}", table.plain());
+    }
+    println!("{}", measurement.machine.line());
+    if quick {
+        println!("a quick look: nothing was saved");
+    } else {
+        println!("saved in {}", measurement.save(&results::folder())?.display());
+    }
+    Ok(())
+}
+
+/// Says what goes on, for measurements take minutes.
+#[expect(clippy::print_stderr, reason = "progress is for the one who waits, not for the output")]
+fn say(what: &str) {
+    eprintln!("{what}");
+}

@@ -1,0 +1,84 @@
+//! Orbit: starts the `orbit` binary in its roles, as a user would, and reads its counters.
+//!
+//! The binary is `target/release/orbit`, or what `ORBIT_BIN` names; every role takes a free port and prints it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::ask;
+use crate::peer::Peer;
+use crate::results;
+
+/// A running role of `orbit`.
+#[derive(Debug)]
+pub(crate) struct Orbit {
+    peer: Peer,
+    /// `http://host:port`.
+    pub(crate) origin: String,
+}
+
+impl Orbit {
+    /// Origin and edge in one process, over the store in `store`.
+    pub(crate) fn serve(store: &Path, logs: &Path) -> Result<Self> {
+        Self::start("serve", ["--data-dir".as_ref(), store], logs)
+    }
+
+    /// The origin alone.
+    pub(crate) fn origin(store: &Path, logs: &Path) -> Result<Self> {
+        Self::start("origin", ["--data-dir".as_ref(), store], logs)
+    }
+
+    /// The edge alone, in front of `upstream`.
+    pub(crate) fn edge(upstream: &Self, logs: &Path) -> Result<Self> {
+        Self::start("edge", ["--upstream".as_ref(), Path::new(&upstream.origin)], logs)
+    }
+
+    /// Makes the index of `store` again from the manifests; nothing may be running on it.
+    pub(crate) fn reindex(store: &Path) -> Result<()> {
+        let mut command = Command::new(binary()?);
+        command.arg("reindex").arg("--data-dir").arg(store).stdout(Stdio::null());
+        ensure!(command.status()?.success(), "orbit reindex failed");
+        Ok(())
+    }
+
+    /// Uploads a PNG under an id of the caller's.
+    pub(crate) fn put(&self, id: &str, png: &[u8]) -> Result<()> {
+        let status = ask::upload("PUT", &format!("{}/images/{id}", self.origin), png)?;
+        ensure!(status == 201, "the upload of {id} was answered with {status}");
+        Ok(())
+    }
+
+    /// The process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.peer.pid()
+    }
+
+    /// How many requests the edge's memory could not answer so far.
+    pub(crate) fn misses(&self) -> Result<u64> {
+        let stats: Value = ask::json(&format!("{}/stats", self.origin))?;
+        let misses = stats.pointer("/edge/memory/misses").and_then(Value::as_u64);
+        misses.with_context(|| format!("/stats shows no /edge/memory/misses: {stats}"))
+    }
+
+    fn start(role: &str, arguments: [&Path; 2], logs: &Path) -> Result<Self> {
+        let mut command = Command::new(binary()?);
+        command.arg(role).args(["--listen", "127.0.0.1:0", "--log-level", "off"]).args(arguments);
+        command.stdout(Stdio::piped());
+        let mut peer = Peer::start(role, &mut command, logs)?;
+        let line = peer.first_line()?;
+        let address = line.strip_prefix("listening on ");
+        let origin = address.with_context(|| format!("orbit {role} said: {line}"))?.to_owned();
+        Ok(Self { peer, origin })
+    }
+}
+
+/// The binary to measure.
+pub(crate) fn binary() -> Result<PathBuf> {
+    let built = || results::project().join("target/release/orbit");
+    let path = std::env::var_os("ORBIT_BIN").map_or_else(built, PathBuf::from);
+    ensure!(path.exists(), "{} is missing: cargo build --release -p orbit, or set ORBIT_BIN", path.display());
+    Ok(path)
+}

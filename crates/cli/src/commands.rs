@@ -1,0 +1,16 @@
+//! One file a command: its flags, and what it does.
+
+pub(crate) mod config;
+pub(crate) mod demo;
+pub(crate) mod doctor;
+pub(crate) mod edge;
+pub(crate) mod generate;
+pub(crate) mod get;
+pub(crate) mod ls;
+pub(crate) mod meta;
+pub(crate) mod origin;
+pub(crate) mod purge;
+pub(crate) mod put;
+pub(crate) mod reindex;
+pub(crate) mod serve;
+pub(crate) mod stats;

@@ -1,0 +1,31 @@
+//! `orbit edge`: the edge alone, next to the app or in another region.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::args;
+use crate::server::Server;
+use crate::wiring::{self, Node};
+
+#[derive(Debug, Args)]
+pub(crate) struct Edge {
+    /// The image backend: an Orbit origin or any HTTP server, as in http://backend:8000
+    #[arg(long, env = "ORBIT_UPSTREAM", required = true, value_name = "URL")]
+    upstream: Option<String>,
+    #[command(flatten)]
+    listening: args::Listening,
+    #[command(flatten)]
+    edge: args::Edge,
+}
+
+impl Edge {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let access = wiring::access(&self.listening)?;
+        let server = Server::bind(self.listening.listen, self.listening.threads)?;
+        let upstream = self.upstream.as_deref().unwrap_or_default();
+        Node::edge(&self.edge, upstream, &access)?.run(server)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,28 @@
+//! `orbit origin`: the origin alone.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::args;
+use crate::server::Server;
+use crate::wiring::{self, Node};
+
+#[derive(Debug, Args)]
+pub(crate) struct Origin {
+    #[command(flatten)]
+    listening: args::Listening,
+    #[command(flatten)]
+    origin: args::Origin,
+}
+
+impl Origin {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let access = wiring::access(&self.listening)?;
+        let server = Server::bind(self.listening.listen, self.listening.threads)?;
+        let node = wiring::block_on(Node::origin(&self.origin, &access))??;
+        node.run(server)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,30 @@
+//! `orbit serve`: origin and edge in one process, on one port.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::server::Server;
+use crate::wiring::{self, Node};
+use crate::{args, page};
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    listening: args::Listening,
+    #[command(flatten)]
+    origin: args::Origin,
+    #[command(flatten)]
+    edge: args::Edge,
+}
+
+impl Serve {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let access = wiring::access(&self.listening)?;
+        let server = Server::bind(self.listening.listen, self.listening.threads)?;
+        let node = wiring::block_on(Node::serve(&self.origin, &self.edge, &access, page::router()))??;
+        node.run(server)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

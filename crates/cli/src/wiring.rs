@@ -1,0 +1,198 @@
+//! How a node is put together: from settings to services to one handler.
+//!
+//! [`Node`] is what `serve`, `origin`, `edge` and `demo` run: a handler, and what to do before the process ends.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use anyhow::{Context, Result, bail};
+use async_trait::async_trait;
+use axum::Router;
+use orbit_codec::{Limits, Quality};
+use orbit_edge::{HttpUpstream, ServiceUpstream, Upstream};
+use orbit_model::{Access, EdgeStats, PurgeRequest, Removed};
+use orbit_origin::generate::Demo;
+use orbit_origin::{Copies, NoCopies};
+use orbit_store::{MemoryLog, Store};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use crate::args;
+use crate::clock::SystemClock;
+use crate::output;
+use crate::server::{Handler, Server, asked_to_stop};
+
+/// Everything that one process runs.
+pub(crate) struct Node {
+    /// Answers requests.
+    pub(crate) handler: Handler,
+    /// The truth, where this node owns it.
+    pub(crate) origin: Option<orbit_origin::Origin>,
+}
+
+impl Node {
+    /// Origin and edge in one process; `pages` are further routes on the same port.
+    pub(crate) async fn serve(
+        origin: &args::Origin,
+        edge: &args::Edge,
+        access: &Access,
+        pages: Router,
+    ) -> Result<Self> {
+        let copies = Arc::new(InProcess(OnceLock::new()));
+        let origin =
+            open_origin(&origin.data_dir, &origin.making, Arc::clone(&copies) as Arc<dyn Copies>, access).await?;
+        let routes = origin.router();
+        let upstream = Arc::new(ServiceUpstream::new(routes.clone()));
+        let edge = orbit_edge::Edge::new(edge_config(edge), upstream, access.clone(), Arc::new(SystemClock))?;
+        // Set once, before the first request: the edge needs the origin's routes, and the origin the edge's copies.
+        let _ = copies.0.set(edge.clone());
+        let routes = pages.fallback_service(routes);
+        let handler: Handler = Arc::new(move |request| {
+            if orbit_edge::Edge::owns(request.uri().path()) {
+                let edge = edge.clone();
+                return Box::pin(async move { edge.image(request).await });
+            }
+            let routes = routes.clone();
+            Box::pin(async move { routes.oneshot(request).await.unwrap_or_else(|never| match never {}) })
+        });
+        Ok(Self { handler, origin: Some(origin) })
+    }
+
+    /// The origin alone.
+    pub(crate) async fn origin(origin: &args::Origin, access: &Access) -> Result<Self> {
+        let origin = open_origin(&origin.data_dir, &origin.making, Arc::new(NoCopies), access).await?;
+        let routes = origin.router();
+        let handler: Handler = Arc::new(move |request| {
+            let routes = routes.clone();
+            Box::pin(async move { routes.oneshot(request).await.unwrap_or_else(|never| match never {}) })
+        });
+        Ok(Self { handler, origin: Some(origin) })
+    }
+
+    /// The edge alone, in front of an upstream at a URL.
+    pub(crate) fn edge(edge: &args::Edge, upstream: &str, access: &Access) -> Result<Self> {
+        let upstream: Arc<dyn Upstream> = Arc::new(HttpUpstream::new(upstream, edge.upstream_timeout)?);
+        let edge = orbit_edge::Edge::new(edge_config(edge), upstream, access.clone(), Arc::new(SystemClock))?;
+        let handler: Handler = Arc::new(move |request| {
+            let edge = edge.clone();
+            Box::pin(async move { edge.handle(request).await })
+        });
+        Ok(Self { handler, origin: None })
+    }
+
+    /// Answers requests until the process is asked to end, then lets what was begun finish.
+    pub(crate) fn run(self, server: Server) -> Result<()> {
+        self.run_beside(server, || Ok(()))
+    }
+
+    /// The same, with something to do as soon as requests are answered.
+    pub(crate) fn run_beside(self, server: Server, beside: impl FnOnce() -> Result<()> + Send) -> Result<()> {
+        let stop = CancellationToken::new();
+        output::line(&format!("listening on http://{}", server.address()?))?;
+        std::thread::scope(|scope| {
+            let serving = scope.spawn(|| server.run(&self.handler, &stop));
+            scope.spawn(|| {
+                if let Err(error) = beside() {
+                    output::report(&error);
+                }
+            });
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let asked = runtime.block_on(asked_to_stop());
+            tracing::info!("stopping: open requests finish first");
+            if let Some(origin) = &self.origin {
+                origin.stop();
+                // The servers' threads still run, and with them the tasks that store what has been drawn.
+                runtime.block_on(origin.idle());
+            }
+            stop.cancel();
+            serving.join().unwrap_or_else(|_| bail!("the server panicked"))?;
+            asked
+        })
+    }
+}
+
+/// Runs what must be done before a server's own threads exist.
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work))
+}
+
+/// Who may write, from the flags; refuses an address that others can reach without a token.
+pub(crate) fn access(listening: &args::Listening) -> Result<Access> {
+    match listening.token.as_deref().map(str::trim) {
+        Some("") => bail!("the token is empty; give one with --token or ORBIT_TOKEN, or none at all"),
+        Some(token) => Ok(Access::with_token(token)),
+        None if listening.listen.ip().is_loopback() => Ok(Access::loopback_only()),
+        None => bail!(
+            "{} can be reached by others, so writes need a token: set ORBIT_TOKEN (or --token), or listen on 127.0.0.1",
+            listening.listen
+        ),
+    }
+}
+
+async fn open_origin(
+    data_dir: &Path,
+    making: &args::Making,
+    copies: Arc<dyn Copies>,
+    access: &Access,
+) -> Result<orbit_origin::Origin> {
+    let store = open_store(data_dir).await?;
+    let parts = orbit_origin::Parts {
+        store,
+        events: Arc::new(MemoryLog::default()),
+        generator: Arc::new(Demo::new(making.demo_delay)),
+        copies,
+        access: access.clone(),
+        clock: Arc::new(SystemClock),
+    };
+    Ok(orbit_origin::Origin::new(parts, origin_config(making)?)?)
+}
+
+/// Opens the store and mends what a crash left behind.
+async fn open_store(data_dir: &Path) -> Result<Store> {
+    let explain = || format!("the data folder {}", data_dir.display());
+    let store = Store::open(data_dir).await.with_context(explain)?;
+    let recovered = store.recover().await.with_context(explain)?;
+    if recovered.kept + recovered.removed > 0 {
+        tracing::warn!(kept = recovered.kept, removed = recovered.removed, "mended what the last run left unfinished");
+    }
+    for id in &recovered.corrupt {
+        tracing::error!(%id, "this image's manifest cannot be read; purge the image or restore its folder");
+    }
+    Ok(store)
+}
+
+fn origin_config(making: &args::Making) -> Result<orbit_origin::Config> {
+    let limits = Limits { max_bytes: making.max_source.as_u64(), max_pixels: making.max_pixels, ..Limits::default() };
+    Ok(orbit_origin::Config {
+        limits,
+        quality: Quality::new(making.quality).context("the quality must be from 1 to 100")?,
+        max_queued: making.max_queued,
+        generation_workers: making.generation_workers,
+        public_base_url: making.public_base_url.clone(),
+        ..orbit_origin::Config::default()
+    })
+}
+
+fn edge_config(edge: &args::Edge) -> orbit_edge::Config {
+    orbit_edge::Config {
+        memory_bytes: edge.memory.as_u64(),
+        memory_max_images: edge.memory_max_images,
+        upstream_timeout: edge.upstream_timeout,
+        ..orbit_edge::Config::default()
+    }
+}
+
+/// The edge of the same process, as the origin sees it.
+#[derive(Debug)]
+struct InProcess(OnceLock<orbit_edge::Edge>);
+
+#[async_trait]
+impl Copies for InProcess {
+    async fn purge(&self, request: &PurgeRequest) -> Vec<Removed> {
+        self.0.get().map(|edge| edge.purge(request)).unwrap_or_default()
+    }
+
+    fn stats(&self) -> Option<EdgeStats> {
+        self.0.get().map(orbit_edge::Edge::stats)
+    }
+}

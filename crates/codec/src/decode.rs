@@ -1,0 +1,44 @@
+//! Bytes to pixels: one decoder a format, all written in Rust, all handing over the same [`Decoded`].
+//!
+//! Second of the steps of [`crate::encode`]. The probe has held the header against the limits; here each decoder is
+//! also told what it may allocate, and its own idea of the size must be the probe's. Profiles and orientation are
+//! handed on unread by the formats and applied by the later steps.
+
+mod exif;
+mod gif;
+mod jpeg;
+mod png;
+mod webp;
+
+use orbit_model::Format;
+
+use crate::pixels::Pixels;
+use crate::steps::orient::Orientation;
+use crate::{Error, Limits, Probe};
+
+/// A first frame, as it was stored.
+#[derive(Debug)]
+pub(crate) struct Decoded {
+    pub(crate) pixels: Pixels,
+    /// The embedded ICC profile, unchecked.
+    pub(crate) icc: Option<Vec<u8>>,
+    pub(crate) orientation: Orientation,
+}
+
+/// Decodes the first frame of probed bytes.
+pub(crate) fn decode(bytes: &[u8], probe: Probe, limits: &Limits) -> Result<Decoded, Error> {
+    match probe.format {
+        Format::Png => png::decode(bytes, probe),
+        Format::Jpeg => jpeg::decode(bytes, probe, limits),
+        Format::Webp => webp::decode(bytes, probe),
+        Format::Gif => gif::decode(bytes, probe, limits),
+    }
+}
+
+/// Refuses where a decoder reads another size than the probe did, because only the probe's was held against the limits.
+fn check_same_size(probe: Probe, width: u32, height: u32) -> Result<(), Error> {
+    if (width, height) == (probe.width, probe.height) {
+        return Ok(());
+    }
+    Err(Error::damaged(probe.format, "its headers disagree on its size"))
+}

@@ -1,0 +1,87 @@
+//! The state of a running server, as `/stats` tells it; parts that a role lacks are absent.
+
+use serde::{Deserialize, Serialize};
+
+/// A server's state at one moment; counters count since its start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stats {
+    /// `serve`, `origin` or `edge`.
+    pub role: String,
+    /// The release.
+    pub version: String,
+    /// Seconds since the start.
+    pub uptime_seconds: u64,
+    /// The truth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoreStats>,
+    /// The copies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edge: Option<EdgeStats>,
+    /// Encoding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codec: Option<CodecStats>,
+    /// Generation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<JobStats>,
+}
+
+/// What is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreStats {
+    /// Images.
+    pub images: u64,
+    /// Their served bytes.
+    pub image_bytes: u64,
+    /// Their sources' bytes.
+    pub source_bytes: u64,
+}
+
+/// What the edge keeps and how it answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EdgeStats {
+    /// The memory tier.
+    pub memory: TierStats,
+}
+
+/// One tier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TierStats {
+    /// Entries kept.
+    pub entries: u64,
+    /// What they cost.
+    pub bytes: u64,
+    /// What they may cost.
+    pub max_bytes: u64,
+    /// Requests answered fresh from it.
+    pub hits: u64,
+    /// Requests answered stale from it.
+    pub stale: u64,
+    /// Requests that fetched.
+    pub misses: u64,
+    /// Requests that joined another's fetch.
+    pub coalesced: u64,
+    /// Requests that failed.
+    pub errors: u64,
+    /// Entries dropped for want of room.
+    pub evictions: u64,
+}
+
+/// The encoding pool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodecStats {
+    /// At work.
+    pub running: u64,
+    /// Admitted and waiting.
+    pub queued: u64,
+    /// How many may wait.
+    pub max_queued: u64,
+}
+
+/// Generation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobStats {
+    /// Concepts that wait.
+    pub queued: u64,
+    /// Concepts being drawn.
+    pub running: u64,
+}

@@ -1,0 +1,149 @@
+//! The origin's errors, and the one place where they become HTTP answers.
+//!
+//! Variants are named by what a caller can do. What went wrong inside is logged here, once, and never told.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use orbit_model::Problem;
+use orbit_model::access::Refusal;
+
+/// Seconds after which a caller who was told that the server is busy should try again.
+const RETRY_AFTER_SECONDS: u64 = 1;
+
+/// Why the origin does not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no such thing.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// The request makes no sense; the text says what would.
+    #[error("{0}")]
+    Invalid(String),
+    /// The bytes are no image of an accepted type.
+    #[error("{0}")]
+    Unsupported(String),
+    /// The name is taken by something else.
+    #[error("{0}")]
+    Conflict(String),
+    /// Over a limit.
+    #[error("{0}")]
+    TooLarge(String),
+    /// Try again soon.
+    #[error("the server has as much work as it can take; try again in a second")]
+    Busy,
+    /// The request did not arrive in time.
+    #[error("the body did not arrive in time")]
+    Timeout,
+    /// Our fault.
+    #[error("something went wrong on the server; its log says what")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    pub(crate) fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(source.into())
+    }
+
+    /// The stable word for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.status_and_code().1
+    }
+
+    fn status_and_code(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
+            Self::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid"),
+            Self::Unsupported(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported"),
+            Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
+            Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+            Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "timeout"),
+            Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+}
+
+impl From<orbit_codec::Error> for Error {
+    fn from(error: orbit_codec::Error) -> Self {
+        let text = error.to_string();
+        match error {
+            orbit_codec::Error::Unsupported(_) => Self::Unsupported(text),
+            orbit_codec::Error::Invalid(_) => Self::Invalid(text),
+            orbit_codec::Error::TooLarge(_) => Self::TooLarge(text),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<orbit_store::Error> for Error {
+    fn from(error: orbit_store::Error) -> Self {
+        let text = error.to_string();
+        match error {
+            orbit_store::Error::NotFound => Self::NotFound("image"),
+            orbit_store::Error::Conflict(_) => Self::Conflict(text),
+            orbit_store::Error::Invalid(_) => Self::Invalid(text),
+            orbit_store::Error::Busy(_) => Self::Busy,
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<orbit_model::Error> for Error {
+    fn from(error: orbit_model::Error) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let (status, code) = self.status_and_code();
+        if let Self::Internal(source) = &self {
+            tracing::error!(target: "orbit::origin", error = describe(source.as_ref()), "a request failed");
+        }
+        let mut response = problem(status, code, &self.to_string());
+        if matches!(self, Self::Busy) {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+        }
+        response
+    }
+}
+
+/// The answer to a write that may not be.
+pub(crate) fn refused(refusal: Refusal) -> Response {
+    match refusal {
+        Refusal::Unauthorized => {
+            let mut response = problem(StatusCode::UNAUTHORIZED, "unauthorized", &refusal.to_string());
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response
+        }
+        Refusal::CrossSite | Refusal::ForeignHost => problem(StatusCode::FORBIDDEN, "forbidden", &refusal.to_string()),
+    }
+}
+
+/// The answer to a precondition that does not hold.
+pub(crate) fn precondition_failed() -> Response {
+    problem(
+        StatusCode::PRECONDITION_FAILED,
+        "conflict",
+        "the image is not the one that If-Match or If-None-Match names",
+    )
+}
+
+fn problem(status: StatusCode, code: &str, detail: &str) -> Response {
+    let mut response = (status, Json(Problem::new(status, code, detail))).into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(Problem::MEDIA_TYPE));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// An error with its chain of causes, for the log.
+fn describe(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {}", describe(cause)),
+        None => error.to_string(),
+    }
+}

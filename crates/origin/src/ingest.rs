@@ -1,0 +1,115 @@
+//! From source bytes to a stored image: the one way in, for uploads and generated images alike.
+//!
+//! 1. Probe: limits are checked from the header, before any pixel is allocated.
+//! 2. Name it, unless the caller has; the same bytes already under that name end it here.
+//! 3. Encode, in the pool.
+//! 4. Commit: blobs, then the manifest. A replaced image is purged from every tier.
+
+use bytes::Bytes;
+use orbit_codec::Encoded;
+use orbit_model::{BlobName, Digest, Format, ImageId, Labels, Manifest, PurgeRequest, Rendition, Source};
+use orbit_store::{Committed, Expect};
+
+use crate::pool::Place;
+use crate::{Error, Origin};
+
+/// An image that wants in.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    /// Its name, where it has one already.
+    pub(crate) id: Option<ImageId>,
+    /// Its bytes as they came.
+    pub(crate) source: Bytes,
+    /// What was said of it.
+    pub(crate) labels: Labels,
+}
+
+/// An image that is in.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    /// All that is known of it.
+    pub(crate) manifest: Manifest,
+    /// It was not there before, or it replaced what was.
+    pub(crate) is_new: bool,
+}
+
+impl Origin {
+    /// Encodes and stores an image, or finds it stored.
+    pub(crate) async fn ingest(&self, arrival: Arrival, expect: Expect, place: &Place) -> Result<Stored, Error> {
+        let Arrival { id, source, labels } = arrival;
+        orbit_codec::probe(&source, &self.config().limits)?;
+        let digest = Digest::of(&source);
+        let id = id.unwrap_or_else(|| ImageId::for_content(labels.style.as_deref(), labels.title.as_deref(), &digest));
+        let mut revision = 1;
+        match self.store().manifest(&id).await {
+            Ok(manifest) if manifest.source.digest == digest => return Ok(Stored { manifest, is_new: false }),
+            Ok(_) if matches!(expect, Expect::New) => return Err(taken(&id)),
+            Ok(manifest) => revision = manifest.revision + 1,
+            Err(orbit_store::Error::NotFound) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let encoded = self.encode(source.clone(), place).await?;
+        let (manifest, blobs) = self.describe(id, labels, (source, digest), encoded);
+        let manifest = Manifest { revision, ..manifest };
+        match self.store().commit(manifest.clone(), blobs, expect).await? {
+            Committed::Existed(manifest) => return Ok(Stored { manifest: *manifest, is_new: false }),
+            Committed::Created => {}
+            Committed::Replaced(_) => {
+                let ids = vec![manifest.id.clone()];
+                self.0.parts.copies.purge(&PurgeRequest { ids, ..PurgeRequest::default() }).await;
+            }
+        }
+        tracing::info!(target: "orbit::origin", "IMG: ✓ Saved image to filesystem cache: {}", manifest.id);
+        Ok(Stored { manifest, is_new: true })
+    }
+
+    async fn encode(&self, source: Bytes, place: &Place) -> Result<Encoded, Error> {
+        let (limits, quality) = (self.config().limits, self.config().quality);
+        let work = move || orbit_codec::encode(&source, &limits, quality);
+        Ok(self.0.pool.run(place, work).await??)
+    }
+
+    fn describe(
+        &self,
+        id: ImageId,
+        labels: Labels,
+        (source, digest): (Bytes, Digest),
+        encoded: Encoded,
+    ) -> (Manifest, Vec<(BlobName, Bytes)>) {
+        let image = Bytes::from(encoded.webp);
+        let image_digest = Digest::of(&image);
+        let format = encoded.source_format;
+        let manifest = Manifest {
+            version: Manifest::VERSION,
+            revision: 1,
+            id,
+            labels,
+            created_at: self.now(),
+            source: Source {
+                file: BlobName::for_content("source", &digest, format),
+                format,
+                bytes: source.len() as u64,
+                digest,
+            },
+            image: Rendition {
+                file: BlobName::for_content("image", &image_digest, Format::Webp),
+                format: Format::Webp,
+                quality: self.config().quality.get(),
+                width: encoded.width,
+                height: encoded.height,
+                bytes: image.len() as u64,
+                digest: image_digest,
+            },
+            placeholder: encoded.placeholder,
+            variants: Vec::new(),
+        };
+        let blobs = vec![(manifest.source.file.clone(), source), (manifest.image.file.clone(), image)];
+        (manifest, blobs)
+    }
+}
+
+fn taken(id: &ImageId) -> Error {
+    Error::Conflict(format!(
+        "the id `{id}` is taken by other bytes; choose another, or send If-Match with its ETag to replace it"
+    ))
+}

@@ -1,0 +1,76 @@
+//! What the book of jobs promises.
+
+use super::*;
+
+fn batch(prompts: &[&str], salt: &str) -> Batch {
+    let concept = |prompt: &&str| Concept {
+        prompt: (*prompt).to_owned(),
+        style: Some("hero".to_owned()),
+        title: None,
+        model: None,
+        size: None,
+        seed: None,
+    };
+    let concepts = prompts.iter().map(concept).collect();
+    let request = JobRequest { thread_id: "t".parse().unwrap(), concepts };
+    Batch::new(request, salt, String::new())
+}
+
+fn run_to_failure(jobs: &Jobs, batch: &Batch) {
+    for index in 0..batch.concepts.len() {
+        jobs.begin(batch, index);
+        jobs.end(batch, index, Err(JobState::Failed), true);
+    }
+}
+
+#[test]
+fn an_equal_request_joins_the_one_in_flight_and_not_a_finished_one() {
+    let jobs = Jobs::new(1, 10);
+    let (first, is_new) = jobs.enter(batch(&["a", "b"], "1")).unwrap();
+    assert!(is_new);
+    let (joined, is_new) = jobs.enter(batch(&["a", "b"], "2")).unwrap();
+    assert_eq!((joined.id.clone(), is_new), (first.id.clone(), false));
+    let (other, is_new) = jobs.enter(batch(&["b", "a"], "2")).unwrap();
+    assert!(is_new && other.id != first.id);
+    run_to_failure(&jobs, &first);
+    let (again, is_new) = jobs.enter(batch(&["a", "b"], "3")).unwrap();
+    assert!(is_new && again.id != first.id && again.ids != first.ids);
+}
+
+#[test]
+fn a_queue_that_is_full_takes_no_part_of_a_job() {
+    let jobs = Jobs::new(1, 3);
+    jobs.enter(batch(&["a", "b"], "1")).unwrap();
+    assert!(matches!(jobs.enter(batch(&["c", "d"], "1")), Err(Error::Busy)));
+    assert_eq!(jobs.stats().queued, 2);
+    jobs.enter(batch(&["e"], "1")).unwrap();
+}
+
+#[test]
+fn the_end_is_told_once_with_the_last_concept() {
+    let jobs = Jobs::new(1, 10);
+    let (batch, _) = jobs.enter(batch(&["a", "b", "c"], "1")).unwrap();
+    jobs.begin(&batch, 1);
+    assert!(jobs.end(&batch, 1, Err(JobState::Failed), true).all.is_none());
+    assert_eq!(batch.snapshot("").state, JobState::Running);
+    assert!(jobs.end(&batch, 0, Err(JobState::Cancelled), false).all.is_none());
+    jobs.begin(&batch, 2);
+    assert!(jobs.end(&batch, 2, Err(JobState::Failed), true).all.is_some());
+    assert_eq!((jobs.stats().queued, jobs.stats().running), (0, 0));
+    let job = batch.snapshot("https://cdn.example");
+    assert_eq!((job.state, job.failed, job.completed), (JobState::Cancelled, 1, 0));
+    assert_eq!(job.images[0].url, format!("https://cdn.example/api/images/{}", job.images[0].id));
+}
+
+#[test]
+fn only_so_many_finished_jobs_are_remembered() {
+    let jobs = Jobs::new(1, 10);
+    let (first, _) = jobs.enter(batch(&["a"], "first")).unwrap();
+    run_to_failure(&jobs, &first);
+    for salt in 0..MAX_REMEMBERED {
+        let (next, _) = jobs.enter(batch(&["a"], &salt.to_string())).unwrap();
+        run_to_failure(&jobs, &next);
+    }
+    assert!(jobs.find(&first.id).is_none());
+    assert_eq!(jobs.book.lock().by_id.len(), MAX_REMEMBERED);
+}

@@ -1,0 +1,133 @@
+//! `DELETE /images/{id}` and `POST /purge`: gone from everywhere when the answer is sent.
+//!
+//! 1. The names become ids: threads and the tags `thread:` and `style:` by the index.
+//! 2. The truth goes first: index and files. A fill that begins after this finds nothing.
+//! 3. Then the copies: a fill that began before is not kept ([`crate::Copies`]).
+//! 4. Then the threads are told, and the receipt is written.
+//!
+//! A soft purge leaves the truth and only marks copies as stale.
+
+use std::collections::BTreeSet;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use orbit_model::{Event, ImageId, ImagePurged, PurgeRequest, Receipt, Removed, ThreadId};
+use orbit_store::Query;
+
+use crate::{Error, Origin};
+
+/// Images that are taken from the store in one step of a purge of everything.
+const BATCH: usize = 500;
+
+pub(crate) async fn delete(State(origin): State<Origin>, Path(id): Path<String>) -> Result<Json<Receipt>, Error> {
+    let id = ImageId::from_segment(&id).ok().ok_or(Error::NotFound("image"))?;
+    let receipt = origin.purge(PurgeRequest { ids: vec![id], ..PurgeRequest::default() }).await?;
+    if receipt.images.is_empty() {
+        return Err(Error::NotFound("image"));
+    }
+    Ok(Json(receipt))
+}
+
+pub(crate) async fn post(State(origin): State<Origin>, body: Bytes) -> Result<Json<Receipt>, Error> {
+    let request: PurgeRequest =
+        serde_json::from_slice(&body).map_err(|error| Error::Invalid(format!("the purge request: {error}")))?;
+    if request.is_empty() {
+        return Err(Error::Invalid("name what to purge: ids, threads, tags or all".to_owned()));
+    }
+    origin.purge(request).await.map(Json)
+}
+
+/// What has been removed so far.
+#[derive(Debug, Default)]
+struct Tally {
+    images: Vec<ImageId>,
+    missing: Vec<ImageId>,
+    events: Vec<Event>,
+    rows: u64,
+    files: u64,
+    bytes: u64,
+}
+
+impl Origin {
+    /// Removes what a request names from every tier and returns the receipt.
+    pub(crate) async fn purge(&self, mut request: PurgeRequest) -> Result<Receipt, Error> {
+        let mut tally = Tally::default();
+        let mut ids: BTreeSet<ImageId> = request.ids.iter().cloned().collect();
+        ids.extend(self.named_by_tags(&request).await?);
+        self.remove(ids, request.soft, &mut tally).await?;
+        while request.all {
+            let after = if request.soft { tally.images.last() } else { None };
+            let batch = self.store().ids(after, BATCH).await?;
+            if batch.is_empty() {
+                break;
+            }
+            self.remove(batch.into_iter().collect(), request.soft, &mut tally).await?;
+        }
+        // Copies may outlive an image that is missing here: they are dropped by name too.
+        request.ids = tally.images.iter().chain(&tally.missing).cloned().collect();
+        let copies = self.0.parts.copies.purge(&request).await;
+        for event in tally.events {
+            self.0.parts.events.append(event, self.now()).await?;
+        }
+        let removed = |tier: &str, entries, bytes| Removed { tier: tier.to_owned(), entries, bytes };
+        let mut removals = Vec::new();
+        if !request.soft {
+            removals.push(removed("index", tally.rows, None));
+            removals.push(removed("files", tally.files, Some(tally.bytes)));
+        }
+        removals.extend(copies);
+        let Tally { images, missing, .. } = Tally { events: Vec::new(), ..tally };
+        tracing::info!(target: "orbit::origin", images = images.len(), soft = request.soft, "purged");
+        Ok(Receipt { images, missing, removed: removals, soft: request.soft, at: self.now() })
+    }
+
+    /// The images of the named threads, and of tags that name a thread or a style.
+    async fn named_by_tags(&self, request: &PurgeRequest) -> Result<Vec<ImageId>, Error> {
+        let mut ids = Vec::new();
+        let tagged = request.tags.iter().filter_map(|tag| tag.strip_prefix("thread:")).filter_map(|id| id.parse().ok());
+        let threads: Vec<ThreadId> = request.threads.iter().cloned().chain(tagged).collect();
+        for thread in &threads {
+            ids.extend(self.store().ids_of_thread(thread).await?);
+        }
+        for style in request.tags.iter().filter_map(|tag| tag.strip_prefix("style:")) {
+            let mut query = Query { style: Some(style.to_owned()), limit: Query::MAX_LIMIT, ..Query::default() };
+            loop {
+                let page = self.store().list(&query).await?;
+                ids.extend(page.manifests.into_iter().map(|manifest| manifest.id));
+                match page.next_cursor {
+                    Some(cursor) => query.cursor = Some(cursor),
+                    None => break,
+                }
+            }
+        }
+        Ok(ids)
+    }
+
+    async fn remove(&self, ids: BTreeSet<ImageId>, soft: bool, tally: &mut Tally) -> Result<(), Error> {
+        for id in ids {
+            if soft {
+                match self.store().manifest(&id).await {
+                    Ok(_) => tally.images.push(id),
+                    Err(orbit_store::Error::NotFound) => tally.missing.push(id),
+                    Err(error) => return Err(error.into()),
+                }
+                continue;
+            }
+            match self.store().erase(&id).await {
+                Ok(erased) => {
+                    tally.rows += erased.index;
+                    tally.files += erased.files;
+                    tally.bytes += erased.bytes;
+                    let thread_id = erased.manifest.and_then(|manifest| manifest.labels.thread_id);
+                    let told = thread_id.map(|thread_id| Event::ImagePurged(ImagePurged { thread_id, id: id.clone() }));
+                    tally.events.extend(told);
+                    tally.images.push(id);
+                }
+                Err(orbit_store::Error::NotFound) => tally.missing.push(id),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}

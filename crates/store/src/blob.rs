@@ -1,0 +1,121 @@
+//! `BlobStore`: files in one folder an image, the manifest among them.
+//!
+//! [`Store`](crate::Store) calls it and decides the order of writes; a backend only promises that each single call is
+//! whole or not at all. It knows nothing of the index. Every backend runs the suite in `conformance`.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use orbit_model::{BlobName, ImageId, Manifest};
+
+use crate::Error;
+
+#[cfg(test)]
+pub(crate) mod conformance;
+
+/// A file in an image's folder; its type is the proof that the name is one path segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum File<'a> {
+    /// The manifest.
+    Manifest,
+    /// A blob that a manifest names.
+    Blob(&'a BlobName),
+}
+
+impl<'a> File<'a> {
+    /// The name as one path segment.
+    #[must_use]
+    pub fn as_str(self) -> &'a str {
+        match self {
+            Self::Manifest => BlobName::MANIFEST,
+            Self::Blob(name) => name.as_str(),
+        }
+    }
+}
+
+/// What a write does where the file is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PutMode {
+    /// It fails with [`Error::Conflict`]; of several writers at once exactly one succeeds.
+    Create,
+    /// It takes the file's place; a reader sees the old bytes or the new.
+    Replace,
+}
+
+/// What a removal freed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Deleted {
+    /// How many files.
+    pub files: u64,
+    /// Their size together.
+    pub bytes: u64,
+}
+
+/// Durable files by image; every call is atomic, and durable when it returns.
+#[async_trait]
+pub trait BlobStore: Send + Sync + Debug {
+    /// Writes a whole file.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] with [`PutMode::Create`] where the file exists; [`Error::Full`].
+    async fn put(&self, id: &ImageId, file: File<'_>, bytes: Bytes, mode: PutMode) -> Result<(), Error>;
+
+    /// Reads a whole file.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where there is none.
+    async fn get(&self, id: &ImageId, file: File<'_>) -> Result<Bytes, Error>;
+
+    /// Removes all files of an image but its manifest and those in `keep`.
+    ///
+    /// # Errors
+    /// Only those of the backend: an image without files is none.
+    async fn retain(&self, id: &ImageId, keep: &[&BlobName]) -> Result<Deleted, Error>;
+
+    /// Removes all files of an image at once: no reader sees some of them gone and others not.
+    ///
+    /// # Errors
+    /// Only those of the backend: an image without files is none.
+    async fn delete_image(&self, id: &ImageId) -> Result<Deleted, Error>;
+
+    /// Names up to `limit` images that have files, past `after`, in an order that stays the same.
+    ///
+    /// An image that is half written is among them: only a manifest makes it whole.
+    ///
+    /// # Errors
+    /// Only those of the backend.
+    async fn list(&self, after: Option<&ImageId>, limit: usize) -> Result<Vec<ImageId>, Error>;
+
+    /// Reads the manifest and the image that it names, in one hop where the backend can.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] without a manifest; [`Error::Corrupt`] where the manifest or the image's file is not as it
+    /// was written, or the file is gone, as happens while an image is replaced.
+    async fn read_image(&self, id: &ImageId) -> Result<(Manifest, Bytes), Error> {
+        let manifest = parse_manifest(id, &self.get(id, File::Manifest).await?)?;
+        let bytes = self.get(id, File::Blob(&manifest.image.file)).await;
+        whole_blob(id, bytes, manifest.image.bytes).map(|bytes| (manifest, bytes))
+    }
+}
+
+/// Reads a manifest that lay under `id`.
+pub(crate) fn parse_manifest(id: &ImageId, json: &[u8]) -> Result<Manifest, Error> {
+    let corrupt = |reason: String| Error::corrupt(format!("the manifest of {id}"), reason);
+    let manifest = Manifest::from_json(json).map_err(|error| corrupt(error.to_string()))?;
+    if manifest.id == *id {
+        return Ok(manifest);
+    }
+    Err(corrupt(format!("it is that of {}", manifest.id)))
+}
+
+/// Checks that a blob that a manifest names was there with its length; the digest is not worked out on each read.
+pub(crate) fn whole_blob(id: &ImageId, blob: Result<Bytes, Error>, expected: u64) -> Result<Bytes, Error> {
+    let corrupt = |reason: String| Error::corrupt(format!("the image {id}"), reason);
+    match blob {
+        Ok(bytes) if bytes.len() as u64 == expected => Ok(bytes),
+        Ok(bytes) => Err(corrupt(format!("a file has {} bytes in place of {expected}", bytes.len()))),
+        Err(Error::NotFound) => Err(corrupt("a file that its manifest names is not there".to_owned())),
+        Err(error) => Err(error),
+    }
+}

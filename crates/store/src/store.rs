@@ -1,0 +1,167 @@
+//! `Store`: files and index as one thing, the only door that services use.
+//!
+//! Manifests are the truth and the index follows them. Every change of an image goes: intent, files, manifest (or
+//! none), row. Whatever stops it in between, readers by name see the whole image of before or of after, and
+//! [`Store::recover`] brings the row to the same side. `commit` and `erase` change, `recovery` repairs; this file
+//! holds the handle and reads.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use orbit_model::{BlobName, ImageId, Manifest, ThreadId};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::blob::{parse_manifest, whole_blob};
+use crate::{BlobStore, Error, File, FileSystem, ImageIndex, Page, Query, Sqlite, Totals};
+
+mod commit;
+mod erase;
+mod recovery;
+
+pub use commit::{Committed, Expect};
+pub use erase::Erased;
+pub use recovery::{Recovered, Reindexed};
+
+/// How many locks the images share: enough that two at work seldom meet.
+const STRIPES: usize = 256;
+
+/// All images; clones are handles of the same store.
+#[derive(Debug, Clone)]
+pub struct Store(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    blobs: Arc<dyn BlobStore>,
+    index: Arc<dyn ImageIndex>,
+    /// An image changes only under the lock of its stripe. Nobody holds two, so none waits in a circle.
+    stripes: [Mutex<()>; STRIPES],
+}
+
+impl Store {
+    /// Opens the store in a folder: files by [`FileSystem`], the index by [`Sqlite`] beside them.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] while another process uses the folder, and the errors of the two backends.
+    pub async fn open(root: &Path) -> Result<Self, Error> {
+        let blobs = FileSystem::open(root).await?;
+        let index = Sqlite::open(&root.join("index.sqlite")).await?;
+        Ok(Self::new(Arc::new(blobs), Arc::new(index)))
+    }
+
+    /// Makes a store of two backends, of which nobody else writes.
+    #[must_use]
+    pub fn new(blobs: Arc<dyn BlobStore>, index: Arc<dyn ImageIndex>) -> Self {
+        Self(Arc::new(Parts { blobs, index, stripes: std::array::from_fn(|_| Mutex::default()) }))
+    }
+
+    /// Reads the manifest and the bytes that are served.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Corrupt`] where the file is not as long as it was.
+    pub async fn read(&self, id: &ImageId) -> Result<(Manifest, Bytes), Error> {
+        match self.0.blobs.read_image(id).await {
+            // Replaced between the manifest and the file: the second look finds the new ones.
+            Err(Error::Corrupt { .. }) => self.0.blobs.read_image(id).await,
+            answer => answer,
+        }
+    }
+
+    /// Reads the manifest and the bytes that were brought.
+    ///
+    /// # Errors
+    /// As of [`Store::read`].
+    pub async fn source(&self, id: &ImageId) -> Result<(Manifest, Bytes), Error> {
+        match self.0.read_source(id).await {
+            Err(Error::Corrupt { .. }) => self.0.read_source(id).await,
+            answer => answer,
+        }
+    }
+
+    /// Reads the manifest.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Corrupt`] where it cannot be read.
+    pub async fn manifest(&self, id: &ImageId) -> Result<Manifest, Error> {
+        self.0.manifest(id).await
+    }
+
+    /// Lists a page of images, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where the cursor is none of ours.
+    pub async fn list(&self, query: &Query) -> Result<Page, Error> {
+        self.0.index.list(query).await
+    }
+
+    /// Names all images of a thread, newest first.
+    ///
+    /// # Errors
+    /// Those of the index.
+    pub async fn ids_of_thread(&self, thread: &ThreadId) -> Result<Vec<ImageId>, Error> {
+        let mut ids = Vec::new();
+        let mut query = Query { thread_id: Some(thread.clone()), limit: Query::MAX_LIMIT, ..Query::default() };
+        loop {
+            let page = self.list(&query).await?;
+            ids.extend(page.manifests.into_iter().map(|manifest| manifest.id));
+            if page.next_cursor.is_none() {
+                return Ok(ids);
+            }
+            query.cursor = page.next_cursor;
+        }
+    }
+
+    /// Names up to `limit` images that have files, listed or not, past `after`.
+    ///
+    /// # Errors
+    /// Those of the blob store.
+    pub async fn ids(&self, after: Option<&ImageId>, limit: usize) -> Result<Vec<ImageId>, Error> {
+        self.0.blobs.list(after, limit).await
+    }
+
+    /// Sums over all images.
+    ///
+    /// # Errors
+    /// Those of the index.
+    pub async fn totals(&self) -> Result<Totals, Error> {
+        self.0.index.totals().await
+    }
+
+    /// Runs a change in a task of its own, so that it ends even when whoever asked for it has left.
+    async fn detached<T, F>(work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        tokio::spawn(work).await.map_err(Error::internal)?
+    }
+}
+
+impl Parts {
+    async fn lock(&self, id: &ImageId) -> MutexGuard<'_, ()> {
+        let mut hasher = DefaultHasher::new();
+        id.hash(&mut hasher);
+        // The remainder is below `STRIPES` and fits any usize.
+        self.stripes[(hasher.finish() % STRIPES as u64) as usize].lock().await
+    }
+
+    async fn manifest(&self, id: &ImageId) -> Result<Manifest, Error> {
+        parse_manifest(id, &self.blobs.get(id, File::Manifest).await?)
+    }
+
+    async fn read_source(&self, id: &ImageId) -> Result<(Manifest, Bytes), Error> {
+        let manifest = self.manifest(id).await?;
+        let bytes = self.blobs.get(id, File::Blob(&manifest.source.file)).await;
+        whole_blob(id, bytes, manifest.source.bytes).map(|bytes| (manifest, bytes))
+    }
+
+    /// Removes the files that the manifest does not name.
+    async fn retain(&self, manifest: &Manifest) -> Result<(), Error> {
+        let keep: Vec<&BlobName> = manifest.files().collect();
+        self.blobs.retain(&manifest.id, &keep).await.map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests;

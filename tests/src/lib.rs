@@ -1,0 +1,1 @@
+//! Starts the real binary and tests what comes out of it.
