@@ -20,7 +20,7 @@ use ureq::typestate::{WithBody, WithoutBody};
 use ureq::{Agent, Body, RequestBuilder};
 
 pub(crate) use events::{EventStream, Signal};
-pub(crate) use failure::{Exit, Failure};
+pub(crate) use failure::{Exit, Failure, is_cut};
 
 /// How long a server may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -206,7 +206,12 @@ pub(crate) fn header<'a, T>(answer: &'a Response<T>, name: &str) -> &'a str {
 
 /// Sixteen characters that no other run has, for names that must not meet.
 pub(crate) fn unique_suffix() -> String {
-    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
+    format!("{:016x}", unique_number())
+}
+
+/// A number that no other run has.
+pub(crate) fn unique_number() -> u64 {
+    RandomState::new().hash_one(std::process::id())
 }
 
 #[cfg(test)]

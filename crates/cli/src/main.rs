@@ -1,7 +1,7 @@
 //! The binary `orbit`: parse, run, say what went wrong, exit.
 //!
 //! This crate composes the others; it is the only one that reads the environment, opens sockets and ends the process.
-//! - [`args`]: the command line; one file a command under [`commands`].
+//! - [`args`]: the command line; one file a command under [`commands`]; [`flags`] that several share.
 //! - [`settings`]: flags over `ORBIT_*` over the configuration file, each knob defined once.
 //! - [`server`]: listens, and stops gracefully. [`wiring`] puts a node together. [`page`] is the demo's page.
 
@@ -9,6 +9,7 @@ mod args;
 mod client;
 mod clock;
 mod commands;
+mod flags;
 mod output;
 mod page;
 mod server;
@@ -19,7 +20,7 @@ mod wiring;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let run = settings::parse().and_then(|cli| {
+    let run = args::Cli::read().and_then(|cli| {
         telemetry::start(&cli.telemetry);
         cli.command.run()
     });

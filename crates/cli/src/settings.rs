@@ -1,6 +1,6 @@
 //! Settings: flags over `ORBIT_*` over the configuration file over defaults.
 //!
-//! A knob is defined once, as a flag in [`crate::args`]; its environment variable stands beside it, and its key in the file is
+//! A knob is defined once, as a flag; its environment variable stands beside it, and its key in the file is
 //! the flag's long name. The file's values become the flags' defaults before the command line is parsed, so precedence is
 //! clap's. A key or an `ORBIT_*` variable that no flag knows ends the start with a message.
 
@@ -8,33 +8,19 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use clap::{Arg, Command, CommandFactory, FromArgMatches};
-
-use crate::args::Cli;
+use clap::{Arg, Command};
 
 /// The prefix of our environment variables.
 const PREFIX: &str = "ORBIT_";
 
-/// Parses the command line over the environment and the configuration file; ends the process on `--help` and bad usage.
-pub(crate) fn parse() -> Result<Cli> {
-    let matches = command()?.get_matches();
-    Ok(Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()))
-}
-
-/// The command line with the environment checked and the file's values as defaults.
-pub(crate) fn command() -> Result<Command> {
-    let command = Cli::command();
+/// Checks the environment and gives the flags the file's values as their defaults.
+pub(crate) fn prepare(command: Command) -> Result<Command> {
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     check_environment(&command, names)?;
     match file_path(&command) {
         Some(path) => with_file(command, &path),
         None => Ok(command),
     }
-}
-
-/// Where images are stored if nobody says: the platform's folder for application data.
-pub(crate) fn default_data_dir() -> PathBuf {
-    dirs::data_dir().unwrap_or_else(std::env::temp_dir).join("orbit")
 }
 
 /// Every flag of every command, once by its long name.
@@ -45,9 +31,9 @@ pub(crate) fn flags(command: &Command) -> Vec<Arg> {
     all.filter(|arg| seen.insert(arg.get_long())).cloned().collect()
 }
 
-/// Whether one of our environment variables has this name.
-pub(crate) fn is_known(name: &str) -> bool {
-    flags(&Cli::command()).iter().any(|flag| flag.get_env().is_some_and(|known| known == name))
+/// Whether a flag has an environment variable of this name.
+pub(crate) fn knows(command: &Command, name: &str) -> bool {
+    flags(command).iter().any(|flag| flag.get_env().is_some_and(|known| known == name))
 }
 
 /// `--config` or its variable, read before the rest is parsed.
@@ -107,9 +93,11 @@ fn check_environment(command: &Command, names: impl Iterator<Item = String>) -> 
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
     use clap::parser::ValueSource;
 
     use super::*;
+    use crate::args::Cli;
 
     fn serve(file: &str, args: &[&str]) -> Result<clap::ArgMatches> {
         let command = with_defaults(Cli::command(), &file.parse()?)?;

@@ -17,8 +17,8 @@ use orbit_store::{MemoryLog, Store};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::args;
 use crate::clock::SystemClock;
+use crate::flags;
 use crate::output;
 use crate::server::{Handler, Server, asked_to_stop};
 
@@ -33,8 +33,8 @@ pub(crate) struct Node {
 impl Node {
     /// Origin and edge in one process; `pages` are further routes on the same port.
     pub(crate) async fn serve(
-        origin: &args::Origin,
-        edge: &args::Edge,
+        origin: &flags::Origin,
+        edge: &flags::Edge,
         access: &Access,
         pages: Router,
     ) -> Result<Self> {
@@ -59,7 +59,7 @@ impl Node {
     }
 
     /// The origin alone.
-    pub(crate) async fn origin(origin: &args::Origin, access: &Access) -> Result<Self> {
+    pub(crate) async fn origin(origin: &flags::Origin, access: &Access) -> Result<Self> {
         let origin = open_origin(&origin.data_dir, &origin.making, Arc::new(NoCopies), access).await?;
         let routes = origin.router();
         let handler: Handler = Arc::new(move |request| {
@@ -70,7 +70,7 @@ impl Node {
     }
 
     /// The edge alone, in front of an upstream at a URL.
-    pub(crate) fn edge(edge: &args::Edge, upstream: &str, access: &Access) -> Result<Self> {
+    pub(crate) fn edge(edge: &flags::Edge, upstream: &str, access: &Access) -> Result<Self> {
         let upstream: Arc<dyn Upstream> = Arc::new(HttpUpstream::new(upstream, edge.upstream_timeout)?);
         let edge = orbit_edge::Edge::new(edge_config(edge), upstream, access.clone(), Arc::new(SystemClock))?;
         let handler: Handler = Arc::new(move |request| {
@@ -117,7 +117,7 @@ pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T> {
 }
 
 /// Who may write, from the flags; refuses an address that others can reach without a token.
-pub(crate) fn access(listening: &args::Listening) -> Result<Access> {
+pub(crate) fn access(listening: &flags::Listening) -> Result<Access> {
     match listening.token.as_deref().map(str::trim) {
         Some("") => bail!("the token is empty; give one with --token or ORBIT_TOKEN, or none at all"),
         Some(token) => Ok(Access::with_token(token)),
@@ -131,7 +131,7 @@ pub(crate) fn access(listening: &args::Listening) -> Result<Access> {
 
 async fn open_origin(
     data_dir: &Path,
-    making: &args::Making,
+    making: &flags::Making,
     copies: Arc<dyn Copies>,
     access: &Access,
 ) -> Result<orbit_origin::Origin> {
@@ -161,7 +161,7 @@ async fn open_store(data_dir: &Path) -> Result<Store> {
     Ok(store)
 }
 
-fn origin_config(making: &args::Making) -> Result<orbit_origin::Config> {
+fn origin_config(making: &flags::Making) -> Result<orbit_origin::Config> {
     let limits = Limits { max_bytes: making.max_source.as_u64(), max_pixels: making.max_pixels, ..Limits::default() };
     Ok(orbit_origin::Config {
         limits,
@@ -173,7 +173,7 @@ fn origin_config(making: &args::Making) -> Result<orbit_origin::Config> {
     })
 }
 
-fn edge_config(edge: &args::Edge) -> orbit_edge::Config {
+fn edge_config(edge: &flags::Edge) -> orbit_edge::Config {
     orbit_edge::Config {
         memory_bytes: edge.memory.as_u64(),
         memory_max_images: edge.memory_max_images,

@@ -4,7 +4,7 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use orbit_model::Problem;
 use orbit_model::access::Refusal;
@@ -131,6 +131,24 @@ pub(crate) fn precondition_failed() -> Response {
         "conflict",
         "the image is not the one that If-Match or If-None-Match names",
     )
+}
+
+/// A refusal that the router wrote before any of our code saw the request, in the form of all others.
+pub(crate) fn explained(response: Response) -> Response {
+    let status = response.status();
+    if !status.is_client_error() || response.headers().get(CONTENT_TYPE).is_some_and(|it| it == Problem::MEDIA_TYPE) {
+        return response;
+    }
+    let (code, detail) = match status {
+        StatusCode::METHOD_NOT_ALLOWED => ("invalid", "this path does not know this method"),
+        StatusCode::PAYLOAD_TOO_LARGE => ("too_large", "the request is longer than it may be"),
+        _ => ("invalid", "the request cannot be read"),
+    };
+    let mut explained = problem(status, code, detail);
+    if let Some(allow) = response.headers().get(ALLOW) {
+        explained.headers_mut().insert(ALLOW, allow.clone());
+    }
+    explained
 }
 
 fn problem(status: StatusCode, code: &str, detail: &str) -> Response {

@@ -28,7 +28,7 @@ pub struct Request {
 /// Why nothing was drawn.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum GenerateError {
+pub enum Error {
     /// The backend does not do this; the text may be shown to the caller.
     #[error("{0}")]
     Refused(String),
@@ -44,5 +44,5 @@ pub trait Generator: Send + Sync + std::fmt::Debug {
     fn model(&self) -> &str;
 
     /// Draws one picture and returns it as the bytes of an image file.
-    async fn generate(&self, request: Request) -> Result<Bytes, GenerateError>;
+    async fn generate(&self, request: Request) -> Result<Bytes, Error>;
 }

@@ -15,7 +15,7 @@ pub(crate) async fn stand(State(origin): State<Origin>, request: Request, next: 
         false => origin.0.parts.access.check(request.uri(), request.headers()),
     };
     let mut response = match checked {
-        Ok(()) => next.run(request).await,
+        Ok(()) => error::explained(next.run(request).await),
         Err(refusal) => error::refused(refusal),
     };
     let headers = response.headers_mut();

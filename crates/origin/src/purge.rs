@@ -56,13 +56,8 @@ impl Origin {
         let mut ids: BTreeSet<ImageId> = request.ids.iter().cloned().collect();
         ids.extend(self.named_by_tags(&request).await?);
         self.remove(ids, request.soft, &mut tally).await?;
-        while request.all {
-            let after = if request.soft { tally.images.last() } else { None };
-            let batch = self.store().ids(after, BATCH).await?;
-            if batch.is_empty() {
-                break;
-            }
-            self.remove(batch.into_iter().collect(), request.soft, &mut tally).await?;
+        if request.all {
+            self.remove_all(request.soft, &mut tally).await?;
         }
         // Copies may outlive an image that is missing here: they are dropped by name too.
         request.ids = tally.images.iter().chain(&tally.missing).cloned().collect();
@@ -102,6 +97,17 @@ impl Origin {
             }
         }
         Ok(ids)
+    }
+
+    /// Walks over everything that is stored, a batch at a time; what arrives meanwhile may stay.
+    async fn remove_all(&self, soft: bool, tally: &mut Tally) -> Result<(), Error> {
+        let mut after = None;
+        loop {
+            let batch = self.store().ids(after.as_ref(), BATCH).await?;
+            let Some(last) = batch.last() else { return Ok(()) };
+            after = Some(last.clone());
+            self.remove(batch.into_iter().collect(), soft, tally).await?;
+        }
     }
 
     async fn remove(&self, ids: BTreeSet<ImageId>, soft: bool, tally: &mut Tally) -> Result<(), Error> {

@@ -7,12 +7,18 @@ use axum::routing::{get, post};
 
 use crate::{Error, Origin, events, guard, health, image, jobs, metadata, purge, upload};
 
+/// The longest JSON of a purge or a generation, in bytes.
+const MAX_REQUEST: usize = 8 << 20;
+
 impl Origin {
     /// The routes of the service.
     pub fn router(&self) -> Router {
+        let images = get(metadata::list).post(upload::post);
         let image = get(image::get).options(image::preflight).put(upload::put).delete(purge::delete);
+        // Uploads bring their own limit, which counts while the body arrives.
+        let (images, image) = (images.layer(DefaultBodyLimit::disable()), image.layer(DefaultBodyLimit::disable()));
         Router::new()
-            .route("/images", get(metadata::list).post(upload::post))
+            .route("/images", images)
             .route("/images/{id}", image)
             .route("/images/{id}/meta", get(metadata::get))
             .route("/purge", post(purge::post))
@@ -23,9 +29,7 @@ impl Origin {
             .route("/readyz", get(health::ready))
             .route("/stats", get(health::stats))
             .fallback(|| async { Error::NotFound("path") })
-            .method_not_allowed_fallback(|| async { Error::Invalid("this path does not know this method".to_owned()) })
-            // Uploads bring their own limit, which counts while the body arrives.
-            .layer(DefaultBodyLimit::disable())
+            .layer(DefaultBodyLimit::max(MAX_REQUEST))
             .layer(from_fn_with_state(self.clone(), guard::stand))
             .with_state(self.clone())
     }

@@ -104,14 +104,16 @@ impl Failure {
             ureq::Error::Timeout(Timeout::Connect | Timeout::Resolve) | ureq::Error::ConnectionFailed => {
                 Self::new(Exit::Unreachable, format!("{base} does not take connections")).with_advice(start)
             }
-            ureq::Error::HostNotFound => {
-                Self::new(Exit::Unreachable, format!("no host is known by the name in {base}"))
-                    .with_advice("Check the address in --url or ORBIT_URL.")
-            }
             ureq::Error::Timeout(_) => Self::new(Exit::Unreachable, format!("{base} stopped answering"))
                 .with_advice("`orbit doctor` tells which part of it works."),
-            ureq::Error::Io(error) => Self::new(Exit::Unreachable, format!("the connection to {base} broke: {error}"))
-                .with_advice("`orbit doctor` tells which part of it works."),
+            ureq::Error::Io(error) if is_cut(error) => {
+                Self::new(Exit::Unreachable, format!("{base} cut the connection: {error}"))
+                    .with_advice("`orbit doctor` tells which part of it works.")
+            }
+            ureq::Error::Io(_) | ureq::Error::HostNotFound => {
+                Self::new(Exit::Unreachable, format!("cannot reach {base}: {error}"))
+                    .with_advice("Check the address in --url or ORBIT_URL.")
+            }
             other => Self::not_orbit(base, &other.to_string()),
         }
     }
@@ -138,6 +140,12 @@ impl Failure {
         };
         Self { exit: status.into(), status: Some(status), ..failure }
     }
+}
+
+/// Whether the other side ended a connection that was there.
+pub(crate) fn is_cut(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
 }
 
 /// What to do about a problem, by its stable code.

@@ -109,10 +109,8 @@ impl Scripted {
     /// A whole answer with a body.
     pub(crate) fn answer(status: &str, media_type: &str, body: &str) -> Vec<u8> {
         let length = body.len();
-        format!(
-            "HTTP/1.1 {status}\r\nContent-Type: {media_type}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-        )
-        .into_bytes()
+        let head = format!("Content-Type: {media_type}\r\nContent-Length: {length}\r\nConnection: close");
+        format!("HTTP/1.1 {status}\r\n{head}\r\n\r\n{body}").into_bytes()
     }
 
     /// The head and the frames of an event stream that ends after them.

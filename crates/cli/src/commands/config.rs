@@ -32,40 +32,42 @@ struct Setting {
     help: String,
 }
 
-pub(crate) fn run(config: &Config) -> Result<ExitCode> {
-    if config.markdown {
-        output::line(markdown(&<crate::args::Cli as clap::CommandFactory>::command()).trim_end())?;
-        return Ok(ExitCode::SUCCESS);
+impl Config {
+    /// Shows the settings of the flags of `command`, the whole command line.
+    pub(crate) fn run(self, command: &Command) -> Result<ExitCode> {
+        if self.markdown {
+            output::line(markdown(command).trim_end())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let settings = effective(command, &self.role)?;
+        if self.json {
+            output::json(&settings)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let mut table = Table::new();
+        table.load_style(comfy_table::presets::NOTHING).set_header(["setting", "value", "from", "environment"]);
+        for Setting { name, value, source, environment, .. } in settings {
+            table.add_row([name, value.unwrap_or_else(|| "-".to_owned()), source.to_owned(), environment]);
+        }
+        output::line(&table.trim_fmt())?;
+        Ok(ExitCode::SUCCESS)
     }
-    let settings = effective(&config.role)?;
-    if config.json {
-        output::json(&settings)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let mut table = Table::new();
-    table.load_style(comfy_table::presets::NOTHING).set_header(["setting", "value", "from", "environment"]);
-    for Setting { name, value, source, environment, .. } in settings {
-        table.add_row([name, value.unwrap_or_else(|| "-".to_owned()), source.to_owned(), environment]);
-    }
-    output::line(&table.trim_fmt())?;
-    Ok(ExitCode::SUCCESS)
 }
 
 /// The settings that `orbit ROLE` would start with, secrets hidden.
-fn effective(role: &str) -> Result<Vec<Setting>> {
+fn effective(plain: &Command, role: &str) -> Result<Vec<Setting>> {
     if !matches!(role, "serve" | "origin" | "edge") {
         bail!("`{role}` is no server; the servers are serve, origin and edge");
     }
     // An edge is not asked for its upstream here: it is shown as missing instead.
-    let command =
-        settings::command()?.mut_subcommand("edge", |edge| edge.mut_arg("upstream", |arg| arg.required(false)));
+    let command = settings::prepare(plain.clone())?
+        .mut_subcommand("edge", |edge| edge.mut_arg("upstream", |arg| arg.required(false)));
     let file_sets = |arg: &Arg| Some(arg.get_default_values().to_vec());
-    let plain = <crate::args::Cli as clap::CommandFactory>::command();
     let matches = command.clone().try_get_matches_from(["orbit", role])?;
     let matches = matches.subcommand_matches(role).context("the role has no settings")?;
     let own =
         |command: &Command| command.find_subcommand(role).map(|sub| sub.get_arguments().cloned().collect::<Vec<_>>());
-    let (now, before) = (own(&command).unwrap_or_default(), own(&plain).unwrap_or_default());
+    let (now, before) = (own(&command).unwrap_or_default(), own(plain).unwrap_or_default());
     let globals = plain.get_arguments().filter(|arg| arg.is_global_set()).cloned();
     let mut found = Vec::new();
     for arg in now.iter().filter(|arg| arg.get_env().is_some()).cloned().chain(globals) {

@@ -17,7 +17,7 @@ use crate::client::Connection;
 use crate::commands::generate::follow::{Follow, News};
 use crate::server::Server;
 use crate::wiring::{self, Node};
-use crate::{args, output, page};
+use crate::{flags, output, page};
 
 /// What the demo draws: style, title, prompt.
 const CONCEPTS: [(&str, &str, &str); 8] = [
@@ -43,9 +43,9 @@ pub(crate) struct Demo {
     #[arg(long, default_value = "demo", value_name = "THREAD")]
     thread: ThreadId,
     #[command(flatten)]
-    making: args::Making,
+    making: flags::Making,
     #[command(flatten)]
-    edge: args::Edge,
+    edge: flags::Edge,
 }
 
 impl Demo {
@@ -63,7 +63,7 @@ impl Demo {
             ),
         };
         let data_dir = self.data_dir.clone().or_else(|| temporary.as_ref().map(|folder| folder.path().to_owned()));
-        let origin = args::Origin { data_dir: data_dir.unwrap_or_default(), making: self.making.clone() };
+        let origin = flags::Origin { data_dir: data_dir.unwrap_or_default(), making: self.making.clone() };
         let node = wiring::block_on(Node::serve(&origin, &self.edge, &Access::loopback_only(), page::router()))??;
         node.run_beside(server, || show(address, self.thread.clone()))?;
         Ok(ExitCode::SUCCESS)
@@ -83,7 +83,7 @@ fn show(address: SocketAddr, thread_id: ThreadId) -> Result<()> {
     let client = Connection::local(address).client();
     output::line(&format!("\n  open  http://{address}/?thread={thread_id}\n"))?;
     output::line("  drawing eight concepts, by a procedure from each prompt's hash; no AI model is asked")?;
-    let job: Job = client.json(client.post("/generations").send_json(&request(thread_id)))?;
+    let job: Job = client.json(client.post("/generations").send_json(request(thread_id)))?;
     let mut follow = Follow::new(&client, &job);
     let mut place = 0;
     while let Some(news) = follow.next()? {

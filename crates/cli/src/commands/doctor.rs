@@ -17,7 +17,7 @@ use ureq::http::Response;
 use ureq::{Body, RequestBuilder, typestate::WithoutBody};
 
 use crate::client::{Client, Connection, Exit, Failure};
-use crate::{output, settings};
+use crate::{flags, output};
 
 /// The longest time for one answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -95,7 +95,7 @@ impl Doctor {
         let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
         let mut findings = vec![local::configuration(names, is_known)];
         if self.data_dir.is_some() || client.base().is_loopback() {
-            let folder = self.data_dir.unwrap_or_else(settings::default_data_dir);
+            let folder = self.data_dir.unwrap_or_else(flags::default_data_dir);
             findings.extend(local::data_folder(&folder));
         }
         findings.extend(examine(&client)?);

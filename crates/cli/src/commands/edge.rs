@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use crate::args;
+use crate::flags;
 use crate::server::Server;
 use crate::wiring::{self, Node};
 
@@ -15,9 +15,9 @@ pub(crate) struct Edge {
     #[arg(long, env = "ORBIT_UPSTREAM", required = true, value_name = "URL")]
     upstream: Option<String>,
     #[command(flatten)]
-    listening: args::Listening,
+    listening: flags::Listening,
     #[command(flatten)]
-    edge: args::Edge,
+    edge: flags::Edge,
 }
 
 impl Edge {

@@ -7,10 +7,11 @@ pub(crate) mod follow;
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use orbit_model::{Concept, Job, JobRequest, Metadata, ThreadId};
 
 use self::follow::{Follow, News};
-use crate::client::{Client, Connection, Exit, Failure, unique_suffix};
+use crate::client::{Client, Connection, Exit, Failure, unique_number, unique_suffix};
 use crate::output;
 
 /// Generate images from prompts
@@ -37,7 +38,7 @@ pub(crate) struct Generate {
     /// Pixels, as in 1024x1024
     #[arg(long, value_name = "WxH")]
     size: Option<String>,
-    /// The same seed draws the same picture again; copies count up from it
+    /// The same seed draws the same picture again; copies count up from it [default: the generator's choice]
     #[arg(long)]
     seed: Option<u64>,
     /// Wait for the images; this is the default
@@ -63,7 +64,7 @@ impl Generate {
             return Ok(ExitCode::SUCCESS);
         }
         let mut follow = Follow::new(&client, &job);
-        self.watch(&client, &job, &mut follow)?;
+        self.watch(&client, &job, &mut follow).with_context(|| format!("following {}", job.job))?;
         let (images, failed) = follow.finish();
         if self.json {
             output::json(&images)?;
@@ -79,19 +80,21 @@ impl Generate {
             Some(thread) => thread.clone(),
             None => format!("cli-{}", unique_suffix()).parse()?,
         };
-        let copies = 0..u64::from(self.count);
-        let concepts = self.prompts.iter().flat_map(|prompt| copies.clone().map(|copy| self.concept(prompt, copy)));
+        // A generator may draw the same picture for the same words: copies are told apart by their seeds.
+        let seed = self.seed.or_else(|| (self.count > 1).then(|| unique_number() >> 32));
+        let seeds = (0..u64::from(self.count)).map(|copy| seed.map(|seed| seed.wrapping_add(copy)));
+        let concepts = self.prompts.iter().flat_map(|prompt| seeds.clone().map(|seed| self.concept(prompt, seed)));
         Ok(JobRequest { thread_id, concepts: concepts.collect() })
     }
 
-    fn concept(&self, prompt: &str, copy: u64) -> Concept {
+    fn concept(&self, prompt: &str, seed: Option<u64>) -> Concept {
         Concept {
             prompt: prompt.to_owned(),
             style: self.style.clone(),
             title: self.title.clone(),
             model: self.model.clone(),
             size: self.size.clone(),
-            seed: self.seed.map(|seed| seed.wrapping_add(copy)),
+            seed,
         }
     }
 

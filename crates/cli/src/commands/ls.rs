@@ -45,7 +45,7 @@ impl Ls {
             output::note("nothing is stored here; `orbit put FILE` or `orbit generate PROMPT` changes that");
             return Ok(ExitCode::SUCCESS);
         }
-        let header = ["id", "size", "bytes", "style", "title", "created"];
+        let header = ["id", "size", "bytes", "style", "title", "created (UTC)"];
         output::table(&header, &images.iter().map(row).collect::<Vec<_>>(), &[1, 2])?;
         if more {
             output::note("there are more: --limit N or --all shows them");

@@ -67,6 +67,8 @@ fn field(name: &str, value: &Value) -> Vec<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
+    use ureq::http::StatusCode;
+
     use super::*;
     use crate::client::Exit;
     use crate::client::scripted::{Scripted, client, metadata, problem};
@@ -85,7 +87,7 @@ mod tests {
 
     #[test]
     fn metadata_of_no_image_is_not_found() {
-        let server = Scripted::start(|_| problem(ureq::http::StatusCode::NOT_FOUND, "not_found", "no such image"));
+        let server = Scripted::start(|_| problem(StatusCode::NOT_FOUND, "not_found", "no such image"));
         let failure = fetch(&client(&server), &"fox".parse().unwrap()).unwrap_err();
         assert_eq!(failure.exit(), Exit::NotFound);
         assert_eq!(server.requests()[0].target, "/images/fox/meta");

@@ -5,16 +5,16 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use crate::args;
+use crate::flags;
 use crate::server::Server;
 use crate::wiring::{self, Node};
 
 #[derive(Debug, Args)]
 pub(crate) struct Origin {
     #[command(flatten)]
-    listening: args::Listening,
+    listening: flags::Listening,
     #[command(flatten)]
-    origin: args::Origin,
+    origin: flags::Origin,
 }
 
 impl Origin {

@@ -195,7 +195,7 @@ impl Tally {
         stored.into_iter().map(|(_, stored)| &stored.image).collect()
     }
 
-    /// Turns failures into the end of the command: one that stopped everything, or was all there was, speaks for itself.
+    /// Turns failures into the end of the command: one that stopped everything, or is all there is, speaks for itself.
     fn conclude(mut self, inputs: usize) -> anyhow::Result<ExitCode> {
         let fatal = self.failures.iter().position(stops_all);
         match fatal.or((inputs == 1 && self.failures.len() == 1).then_some(0)) {

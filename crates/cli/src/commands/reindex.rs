@@ -8,12 +8,12 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use orbit_store::Store;
 
-use crate::{output, settings, wiring};
+use crate::{flags, output, wiring};
 
 #[derive(Debug, Args)]
 pub(crate) struct Reindex {
     /// The folder in which images and their index are stored; no server may be running on it
-    #[arg(long, env = "ORBIT_DATA_DIR", default_value_os_t = settings::default_data_dir(), value_name = "DIR")]
+    #[arg(long, env = "ORBIT_DATA_DIR", default_value_os_t = flags::default_data_dir(), value_name = "DIR")]
     data_dir: PathBuf,
     /// Print the result as JSON
     #[arg(long)]

@@ -7,16 +7,16 @@ use clap::Args;
 
 use crate::server::Server;
 use crate::wiring::{self, Node};
-use crate::{args, page};
+use crate::{flags, page};
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     #[command(flatten)]
-    listening: args::Listening,
+    listening: flags::Listening,
     #[command(flatten)]
-    origin: args::Origin,
+    origin: flags::Origin,
     #[command(flatten)]
-    edge: args::Edge,
+    edge: flags::Edge,
 }
 
 impl Serve {

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use self::paint::{Canvas, paint};
-use super::{GenerateError, Generator, Request};
+use super::{Error, Generator, Request};
 
 /// Draws by procedure.
 #[derive(Debug, Clone)]
@@ -37,15 +37,13 @@ impl Generator for Demo {
         Self::MODEL
     }
 
-    async fn generate(&self, request: Request) -> Result<Bytes, GenerateError> {
+    async fn generate(&self, request: Request) -> Result<Bytes, Error> {
         tokio::time::sleep(self.delay).await;
-        tokio::task::spawn_blocking(move || draw(&request))
-            .await
-            .map_err(|error| GenerateError::Failed(error.to_string()))?
+        tokio::task::spawn_blocking(move || draw(&request)).await.map_err(|error| Error::Failed(error.to_string()))?
     }
 }
 
-fn draw(request: &Request) -> Result<Bytes, GenerateError> {
+fn draw(request: &Request) -> Result<Bytes, Error> {
     let Request { concept, width, height, seed } = request;
     let mut hasher = blake3::Hasher::new();
     hasher.update(concept.prompt.as_bytes());
@@ -53,7 +51,7 @@ fn draw(request: &Request) -> Result<Bytes, GenerateError> {
     let canvas = Canvas { width: *width, height: *height };
     let pixels = paint(canvas, hasher.finalize().as_bytes());
     let png = orbit_codec::encode_png(*width, *height, &pixels);
-    png.map(Bytes::from).map_err(|error| GenerateError::Failed(error.to_string()))
+    png.map(Bytes::from).map_err(|error| Error::Failed(error.to_string()))
 }
 
 #[cfg(test)]

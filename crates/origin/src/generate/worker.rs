@@ -12,7 +12,7 @@ use orbit_model::{
 };
 use orbit_store::Expect;
 
-use super::{GenerateError, Request};
+use super::Request;
 use crate::ingest::Arrival;
 use crate::jobs::{Batch, Progress};
 use crate::{Error, Origin};
@@ -149,11 +149,11 @@ impl Failure {
     }
 }
 
-impl From<GenerateError> for Failure {
-    fn from(error: GenerateError) -> Self {
+impl From<super::Error> for Failure {
+    fn from(error: super::Error) -> Self {
         let code = match error {
-            GenerateError::Refused(_) => "refused",
-            GenerateError::Failed(_) => "generator_failed",
+            super::Error::Refused(_) => "refused",
+            super::Error::Failed(_) => "generator_failed",
         };
         Self::new(code, error.to_string())
     }

@@ -7,7 +7,7 @@
 //! The size limit counts while the body arrives, and all of it must arrive within the deadline (T-DOS-3).
 
 use axum::RequestExt;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{FromRequest, Multipart, Query, Request};
 use base64::Engine;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
@@ -49,11 +49,20 @@ pub(super) async fn read(mut request: Request, config: &Config) -> Result<Upload
     let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let max = config.limits.max_bytes;
+    let limit = match essence.as_str() {
+        "multipart/form-data" => max + SLACK,
+        "application/json" => max / 3 * 4 + SLACK,
+        _ => max,
+    };
+    // A declared length says so at once; what is sent without one is counted as it comes.
+    if request.body().size_hint().lower() > limit {
+        return Err(too_large(max));
+    }
     let reading = async {
         match essence.as_str() {
-            "multipart/form-data" => form(request, max).await,
-            "application/json" => json(request.into_body(), max).await,
-            _ => Ok((collect(request.into_body(), max, max).await?, Given::default())),
+            "multipart/form-data" => form(request, limit, max).await,
+            "application/json" => json(request.into_body(), limit, max).await,
+            _ => Ok((collect(request.into_body(), limit, max).await?, Given::default())),
         }
     };
     let arrived = tokio::time::timeout(config.body_timeout, reading).await;
@@ -64,8 +73,8 @@ pub(super) async fn read(mut request: Request, config: &Config) -> Result<Upload
     Ok(Upload { source, labels: given.or(query.0).check()? })
 }
 
-async fn form(request: Request, max: u64) -> Result<(Bytes, Given), Error> {
-    let limit = usize::try_from(max + SLACK).unwrap_or(usize::MAX);
+async fn form(request: Request, limit: u64, max: u64) -> Result<(Bytes, Given), Error> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let request = request.map(|body| Body::new(Limited::new(body, limit)));
     let mut form = Multipart::from_request(request, &()).await.map_err(|error| Error::Invalid(error.body_text()))?;
     let refuse = |error: axum::extract::multipart::MultipartError| match error.status() {
@@ -98,8 +107,8 @@ struct JsonUpload {
     given: Given,
 }
 
-async fn json(body: Body, max: u64) -> Result<(Bytes, Given), Error> {
-    let bytes = collect(body, max / 3 * 4 + SLACK, max).await?;
+async fn json(body: Body, limit: u64, max: u64) -> Result<(Bytes, Given), Error> {
+    let bytes = collect(body, limit, max).await?;
     let upload: JsonUpload = serde_json::from_slice(&bytes)
         .map_err(|error| Error::Invalid(format!("the JSON: {error}; send {{\"data\": \"base64 or data: URI\"}}")))?;
     Ok((decode(&upload.data)?, upload.given))
@@ -130,7 +139,7 @@ async fn collect(body: Body, limit: u64, max: u64) -> Result<Bytes, Error> {
 }
 
 fn too_large(max: u64) -> Error {
-    Error::TooLarge(format!("the image is larger than the limit of {} MiB", max >> 20))
+    Error::TooLarge(format!("the image is larger than the limit of {max} bytes"))
 }
 
 #[cfg(test)]

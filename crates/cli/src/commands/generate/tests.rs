@@ -74,6 +74,16 @@ fn copies_count_up_from_the_seed_and_prompts_are_concepts() {
 }
 
 #[test]
+fn copies_without_a_seed_differ_and_a_single_image_leaves_the_seed_to_the_generator() {
+    let seeds = |words: &[&str]| -> Vec<_> {
+        generate(words).request().unwrap().concepts.iter().map(|concept| concept.seed).collect()
+    };
+    let copies = seeds(&["fox", "--count", "2"]);
+    assert!(copies[0].is_some() && copies[0] != copies[1], "{copies:?}");
+    assert_eq!(seeds(&["fox", "owl"]), [None, None]);
+}
+
+#[test]
 fn two_runs_have_two_threads() {
     let thread = || generate(&["fox"]).request().unwrap().thread_id;
     assert_ne!(thread(), thread());

@@ -1,6 +1,8 @@
 //! Uploads against a scripted server: what is sent, what is told, and how the command ends.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::path::Path;
 
 use clap::Parser;
@@ -63,6 +65,24 @@ fn a_large_body_asks_for_leave_first() {
     let request = server.requests().remove(0);
     assert_eq!(request.header("expect"), Some("100-continue"));
     assert_eq!(request.body.len(), 1 << 20);
+}
+
+#[test]
+fn a_server_that_stops_reading_fails_that_file_and_is_not_taken_for_dead() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), "huge.png", &vec![7; 16 << 20]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = BufReader::new(stream.try_clone().unwrap()).lines();
+        head.find(|line| line.as_ref().unwrap().is_empty());
+        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").unwrap();
+    });
+    let error = Line::parse_from(["put", "--url", &url, &path]).put.run().unwrap_err();
+    server.join().unwrap();
+    assert_eq!(error.to_string(), "the server did not take all of its 16.0 MiB");
+    assert_eq!(output::report(&error), ExitCode::from(1));
 }
 
 #[test]

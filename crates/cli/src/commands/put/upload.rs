@@ -10,7 +10,7 @@ use ureq::http::{Response, StatusCode};
 use ureq::{Body, RequestBuilder, typestate::WithBody};
 
 use super::inputs::Input;
-use crate::client::{Client, Exit, Failure, header};
+use crate::client::{Client, Exit, Failure, header, is_cut};
 use crate::output;
 
 /// From this size on a body waits for leave to be sent.
@@ -49,7 +49,7 @@ impl Upload {
     pub(super) fn send(&self, client: &Client, input: &Input) -> Result<Stored, Failure> {
         let bytes = input.read().map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
         if bytes.is_empty() {
-            return Err(Failure::new(Exit::Failed, format!("{} is empty", input.name())));
+            return Err(Failure::new(Exit::Failed, "the file is empty"));
         }
         let mut answer = self.send_until_taken(client, &bytes)?;
         let new = answer.status() == StatusCode::CREATED;
@@ -61,7 +61,11 @@ impl Upload {
     fn send_until_taken(&self, client: &Client, bytes: &[u8]) -> Result<Response<Body>, Failure> {
         let mut retries = 0;
         loop {
-            let answer = client.any_status(self.request(client, bytes).send(bytes))?;
+            let sent = self.request(client, bytes).send(bytes);
+            if matches!(&sent, Err(ureq::Error::Io(error)) if is_cut(error)) && bytes.len() >= LARGE_BYTES {
+                return Err(cut_short(bytes.len() as u64));
+            }
+            let answer = client.any_status(sent)?;
             if answer.status() != StatusCode::SERVICE_UNAVAILABLE || retries == MAX_RETRIES {
                 return client.success(Ok(answer));
             }
@@ -94,6 +98,13 @@ impl Stored {
         let saved = saved(self.before, self.image.bytes);
         format!("{}  {}  {before} -> {after}  {saved}{note}", self.image.id, output::plain(&self.url))
     }
+}
+
+/// A server that has read enough of a body closes the connection, and its reason is lost with it.
+fn cut_short(bytes: u64) -> Failure {
+    let message = format!("the server did not take all of its {}", output::size(bytes));
+    Failure::new(Exit::Failed, message)
+        .with_advice("It is likely larger than the server's limit: make it smaller, or raise that.")
 }
 
 /// By how much something has shrunk, in words.

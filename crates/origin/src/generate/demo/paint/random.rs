@@ -32,7 +32,7 @@ impl Random {
 
     /// A whole number in `low..=high`.
     pub(super) fn whole(&mut self, low: usize, high: usize) -> usize {
-        low + self.bits() as usize % (high.saturating_sub(low) + 1)
+        low + self.index(high.saturating_sub(low) + 1)
     }
 
     /// True in `share` of the cases.
@@ -42,7 +42,12 @@ impl Random {
 
     /// One of `N` choices.
     pub(super) fn pick<T: Copy, const N: usize>(&mut self, choices: [T; N]) -> T {
-        choices[self.bits() as usize % N]
+        choices[self.index(N)]
+    }
+
+    /// A whole number in `0..count`, the same where `usize` has 32 bits; `count` is not zero.
+    fn index(&mut self, count: usize) -> usize {
+        (self.bits() % count as u64) as usize
     }
 
     /// Puts the items in a random order.

@@ -10,7 +10,7 @@ use super::super::random::Random;
 use super::super::shape::{Contour, Everywhere, Field};
 use super::Stage;
 
-/// The lowest sheet, and five to seven above it.
+/// The lowest sheet, and five or six above it.
 pub(super) fn compose(stage: Stage, random: &mut Random) -> Vec<Layer> {
     let Stage { frame, palette } = stage;
     let noise = Noise::new(random.bits());
@@ -30,7 +30,7 @@ pub(super) fn compose(stage: Stage, random: &mut Random) -> Vec<Layer> {
         stops.reverse();
     }
     let ramp = Ramp::through(stops);
-    let count = random.whole(5, 7);
+    let count = random.whole(5, 6);
     let shift = Point::towards(random.between(0.15, 0.35)) * 0.008;
     let mut layers = vec![Layer::new(Everywhere, ramp.at(0.0))];
     for (index, level) in (1..).zip(field.levels(count + 1)) {

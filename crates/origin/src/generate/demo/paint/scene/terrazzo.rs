@@ -1,5 +1,6 @@
 //! Terrazzo: chips of stone in a ground floor, large ones first, then what fits between them.
 
+use super::super::colour::Rgb;
 use super::super::geometry::{Frame, Point};
 use super::super::layer::Layer;
 use super::super::random::Random;
@@ -44,7 +45,7 @@ fn places(frame: Frame, largest: f32, random: &mut Random) -> Vec<Disc> {
 }
 
 /// A chip: a few corners around a disc at uneven angles.
-fn chip(place: Disc, random: &mut Random, colour: super::Rgb) -> Layer {
+fn chip(place: Disc, random: &mut Random, colour: Rgb) -> Layer {
     let count = random.whole(4, 7);
     let (start, squeeze) = (random.unit(), random.between(0.72, 1.0));
     let lean = Point::towards(random.unit());
