@@ -17,6 +17,7 @@ pub(crate) fn default_data_dir() -> PathBuf {
 /// Where to listen and who may write.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Server")]
+#[group(skip)]
 pub(crate) struct Listening {
     /// The address to listen on; port 0 picks a free one
     #[arg(long, env = "ORBIT_LISTEN", default_value = "127.0.0.1:8000", value_name = "ADDR")]
@@ -32,6 +33,7 @@ pub(crate) struct Listening {
 /// What an origin keeps and makes.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Origin")]
+#[group(skip)]
 pub(crate) struct Origin {
     /// The folder in which images and their index are stored
     #[arg(long, env = "ORBIT_DATA_DIR", default_value_os_t = default_data_dir(), value_name = "DIR")]
@@ -43,6 +45,7 @@ pub(crate) struct Origin {
 /// How an origin makes images.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Origin")]
+#[group(skip)]
 pub(crate) struct Making {
     /// The quality of the served WebP, 1 to 100
     #[arg(long, env = "ORBIT_QUALITY", default_value_t = 85, value_parser = clap::value_parser!(u8).range(1..=100), value_name = "Q")]
@@ -70,6 +73,7 @@ pub(crate) struct Making {
 /// What an edge keeps.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Edge")]
+#[group(skip)]
 pub(crate) struct Edge {
     /// How much the edge keeps in memory
     #[arg(long, env = "ORBIT_MEMORY", default_value = "256MiB", value_name = "SIZE")]

@@ -61,9 +61,9 @@ mod tests {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         let sources = ASSETS.iter().map(|(_, _, bytes)| text(bytes)).chain([text(INDEX)]);
         for source in sources {
-            for (at, _) in source.match_indices("/_demo/") {
-                let name: String = source[at + 7..].chars().take_while(|c| c.is_alphanumeric() || *c == '.').collect();
-                assert!(name.is_empty() || ASSETS.iter().any(|(known, ..)| *known == name), "{name}");
+            for (at, _) in source.match_indices("\"/_demo/") {
+                let name: String = source[at + 8..].chars().take_while(|c| c.is_alphanumeric() || *c == '.').collect();
+                assert!(ASSETS.iter().any(|(known, ..)| *known == name), "{name}");
             }
         }
     }

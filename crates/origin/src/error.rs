@@ -136,13 +136,14 @@ pub(crate) fn precondition_failed() -> Response {
 /// A refusal that the router wrote before any of our code saw the request, in the form of all others.
 pub(crate) fn explained(response: Response) -> Response {
     let status = response.status();
-    if !status.is_client_error() || response.headers().get(CONTENT_TYPE).is_some_and(|it| it == Problem::MEDIA_TYPE) {
+    if response.headers().get(CONTENT_TYPE).is_some_and(|it| it == Problem::MEDIA_TYPE) {
         return response;
     }
     let (code, detail) = match status {
         StatusCode::METHOD_NOT_ALLOWED => ("invalid", "this path does not know this method"),
         StatusCode::PAYLOAD_TOO_LARGE => ("too_large", "the request is longer than it may be"),
-        _ => ("invalid", "the request cannot be read"),
+        StatusCode::BAD_REQUEST => ("invalid", "the request cannot be read"),
+        _ => return response,
     };
     let mut explained = problem(status, code, detail);
     if let Some(allow) = response.headers().get(ALLOW) {

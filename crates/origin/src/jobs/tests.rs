@@ -58,7 +58,7 @@ fn the_end_is_told_once_with_the_last_concept() {
     assert!(jobs.end(&batch, 2, Err(JobState::Failed), true).all.is_some());
     assert_eq!((jobs.stats().queued, jobs.stats().running), (0, 0));
     let job = batch.snapshot("https://cdn.example");
-    assert_eq!((job.state, job.failed, job.completed), (JobState::Cancelled, 1, 0));
+    assert_eq!((job.state, job.failed, job.completed), (JobState::Cancelled, 2, 0));
     assert_eq!(job.images[0].url, format!("https://cdn.example/api/images/{}", job.images[0].id));
 }
 
