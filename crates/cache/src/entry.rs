@@ -2,7 +2,7 @@
 //!
 //! Made once when a fill lands, then shared and never changed, but for one flag: a soft purge marks it as stale.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +17,8 @@ use crate::policy::{Policy, hop_by_hop};
 
 /// What an entry costs besides its bytes: the entry, its map slots and its counters.
 const OVERHEAD_BYTES: u64 = 640;
+/// How long a failed background revalidation is not tried again.
+const RETRY_PAUSE_MILLIS: i64 = 1000;
 
 /// A response as it is kept.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ pub struct Entry {
     freshness: Freshness,
     /// Set by a soft purge, never cleared: a revalidated response is a new entry.
     soft_purged: AtomicBool,
+    /// When the next background revalidation may be tried, in milliseconds since 1970.
+    retry_at_millis: AtomicI64,
 }
 
 impl Entry {
@@ -65,6 +69,7 @@ impl Entry {
             fetched_at: now,
             freshness,
             soft_purged: AtomicBool::new(false),
+            retry_at_millis: AtomicI64::new(i64::MIN),
         }
     }
 
@@ -88,12 +93,15 @@ impl Entry {
     #[must_use]
     pub fn age(&self, now: Timestamp) -> Duration {
         let resident = now.duration_since(self.fetched_at);
-        self.freshness.initial_age + Duration::try_from(resident).unwrap_or_default()
+        self.freshness.initial_age.saturating_add(Duration::try_from(resident).unwrap_or_default())
     }
 
-    /// Seconds of freshness left at `now`; negative once stale.
+    /// Seconds of freshness left at `now`; 0 after a soft purge, negative once stale.
     #[must_use]
     pub fn ttl_seconds(&self, now: Timestamp) -> i64 {
+        if self.soft_purged.load(Ordering::Relaxed) && self.freshness.at(self.age(now)) == Use::Fresh {
+            return 0;
+        }
         let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
         seconds(self.freshness.lifetime).saturating_sub(seconds(self.age(now)))
     }
@@ -102,14 +110,25 @@ impl Entry {
     #[must_use]
     pub fn usable(&self, now: Timestamp) -> Use {
         match self.freshness.at(self.age(now)) {
-            Use::Fresh if self.soft_purged.load(Ordering::Relaxed) => Use::StaleWhileRevalidate,
+            // As if it had just become stale, which its own directives may forbid to serve.
+            Use::Fresh if self.soft_purged.load(Ordering::Relaxed) => self.freshness.at(self.freshness.lifetime),
             usable => usable,
         }
     }
 
-    /// Makes a fresh response stale from now on.
-    pub fn soft_purge(&self) {
-        self.soft_purged.store(true, Ordering::Relaxed);
+    /// Makes a fresh response stale from now on; `false` where a soft purge did so before.
+    pub fn soft_purge(&self) -> bool {
+        !self.soft_purged.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether a background revalidation may be tried: not soon after one has failed.
+    pub(crate) fn may_retry(&self, now: Timestamp) -> bool {
+        now.as_millisecond() >= self.retry_at_millis.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a revalidation failed at `now`.
+    pub(crate) fn put_off(&self, now: Timestamp) {
+        self.retry_at_millis.store(now.as_millisecond().saturating_add(RETRY_PAUSE_MILLIS), Ordering::Relaxed);
     }
 
     /// The value of `ETag`, to ask the upstream whether it still holds.

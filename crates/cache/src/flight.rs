@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::StatusCode;
 use orbit_model::CacheKey;
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -21,6 +22,8 @@ use crate::{Entry, Error};
 pub(crate) struct Landed {
     /// The response.
     pub(crate) entry: Arc<Entry>,
+    /// What the upstream answered; 304 where `entry` is what was stored, made fresh.
+    pub(crate) status: StatusCode,
     /// It was put into the tier.
     pub(crate) stored: bool,
     /// It may answer those who joined.
@@ -38,10 +41,20 @@ pub(crate) struct Flights {
     by_key: Mutex<HashMap<CacheKey, watch::Sender<Option<Landing>>>>,
 }
 
+/// What the tier has under a key.
+pub(crate) enum Look {
+    /// Something to serve.
+    Fresh(Arc<Entry>),
+    /// Something to revalidate, or nothing.
+    Other(Option<Arc<Entry>>),
+}
+
 /// Which part a caller has in a fetch.
 pub(crate) enum Role {
-    /// It fetches.
-    Lead(Ticket),
+    /// None is needed: the entry came in the meantime.
+    Stay(Arc<Entry>),
+    /// It fetches, to revalidate what is stored.
+    Lead(Ticket, Option<Arc<Entry>>),
     /// Another does; it waits.
     Join(Boarding),
 }
@@ -49,18 +62,20 @@ pub(crate) enum Role {
 impl Flights {
     /// Registers a flight, or joins the one that is registered.
     ///
-    /// `recheck` runs under the lock first; where it finds an entry after all, that is the answer.
-    pub(crate) fn begin<T>(self: &Arc<Self>, key: &CacheKey, recheck: impl FnOnce() -> Option<T>) -> Result<T, Role> {
+    /// `look` looks into the tier under the lock: another may have landed just before, and what a purge has taken away
+    /// must not be what the fetch revalidates.
+    pub(crate) fn begin(self: &Arc<Self>, key: &CacheKey, look: impl FnOnce() -> Look) -> Role {
         let mut by_key = self.by_key.lock();
         if let Some(sender) = by_key.get(key) {
-            return Err(Role::Join(Boarding(sender.subscribe())));
+            return Role::Join(Boarding(sender.subscribe()));
         }
-        if let Some(found) = recheck() {
-            return Ok(found);
-        }
+        let stored = match look() {
+            Look::Fresh(entry) => return Role::Stay(entry),
+            Look::Other(stored) => stored,
+        };
         let (sender, _) = watch::channel(None);
         by_key.insert(key.clone(), sender.clone());
-        Err(Role::Lead(Ticket { flights: Arc::clone(self), key: key.clone(), sender, landed: false }))
+        Role::Lead(Ticket { flights: Arc::clone(self), key: key.clone(), sender, landed: false }, stored)
     }
 
     /// Takes flights from the register, so that what they bring is not kept, then runs `remove` under the same lock.

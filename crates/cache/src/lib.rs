@@ -8,14 +8,18 @@
 //! A tier is a copy, never the truth: an entry may vanish at any time, and that is a miss. The engine knows nothing of
 //! images, stores or origins; it is handed `fetch`.
 
+mod counters;
 mod entry;
 mod flight;
 pub mod policy;
+mod purge;
 mod stack;
 pub mod tier;
 
+pub use counters::Counts;
 pub use entry::Entry;
-pub use stack::{Cache, Condition, Counts, Found, Outcome, Purge, Purged};
+pub use purge::{Purge, Purged};
+pub use stack::{Cache, Condition, Forwarded, Found, Outcome};
 pub use tier::Tier;
 
 /// Why a fetch brought no response.

@@ -26,6 +26,12 @@ pub trait Tier: Send + Sync + std::fmt::Debug {
     /// Finds an entry and counts the use.
     fn get(&self, key: &CacheKey) -> Option<Arc<Entry>>;
 
+    /// Finds an entry without counting the use.
+    fn peek(&self, key: &CacheKey) -> Option<Arc<Entry>>;
+
+    /// Calls `visit` with every entry.
+    fn visit(&self, visit: &mut dyn FnMut(&CacheKey, &Entry));
+
     /// Offers an entry; `false` where the tier does not want it. An older entry under the key is gone either way.
     fn put(&self, key: &CacheKey, entry: Arc<Entry>) -> bool;
 

@@ -37,8 +37,9 @@ impl Directives {
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
         let mut found = Self::default();
-        for line in headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok()) {
-            for (name, value) in Members(line) {
+        for line in headers.get_all(CACHE_CONTROL) {
+            // Bytes that are no text stand inside some value; they must not hide a `private` beside it.
+            for (name, value) in Members(&String::from_utf8_lossy(line.as_bytes())) {
                 found.apply(name, value);
             }
         }
@@ -69,7 +70,7 @@ impl Directives {
 }
 
 /// A delta-seconds; what is no number counts as 0, what is too large as [`MAX_SECONDS`].
-fn seconds(value: Option<&str>) -> Duration {
+pub(super) fn seconds(value: Option<&str>) -> Duration {
     let digits = value.unwrap_or_default();
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Duration::ZERO;
@@ -145,6 +146,13 @@ mod tests {
         let all = read(&["No-Store, private=\"x\", no-cache, proxy-revalidate, s-maxage=1, stale-while-revalidate=2"]);
         assert!(all.no_store && all.private && all.no_cache && all.must_revalidate);
         assert_eq!((all.s_maxage, all.stale_while_revalidate), (max_age(1), max_age(2)));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_hide_nothing() {
+        let mut headers = HeaderMap::new();
+        headers.append(CACHE_CONTROL, http::HeaderValue::from_bytes(b"x=\"\xdc\", private").unwrap());
+        assert!(Directives::of(&headers).private);
     }
 
     proptest! {

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use orbit_model::clock::system_time;
 
 use super::Policy;
-use super::cache_control::Directives;
+use super::cache_control::{self, Directives};
 
 /// For how long a stored response may be used, in time since it was fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,10 +90,8 @@ fn lifetime(headers: &HeaderMap, directives: &Directives, now: Timestamp) -> Opt
 }
 
 fn initial_age(headers: &HeaderMap, now: Timestamp) -> Duration {
-    let received = headers
-        .get(AGE)
-        .and_then(|value| value.to_str().ok()?.parse().ok())
-        .map_or(Duration::ZERO, Duration::from_secs);
+    let received = headers.get(AGE).and_then(|value| value.to_str().ok());
+    let received = cache_control::seconds(received);
     let apparent = date(headers).and_then(|at| system_time(now).duration_since(at).ok()).unwrap_or_default();
     received.max(apparent)
 }
@@ -139,6 +137,7 @@ mod tests {
         assert_eq!(of(&[("age", "30")]).initial_age.as_secs(), 30);
         assert_eq!(of(&[("date", "Mon, 23 Nov 2026 20:29:14 GMT")]).initial_age.as_secs(), 60);
         assert_eq!(of(&[("age", "90"), ("date", "Mon, 23 Nov 2026 20:29:14 GMT")]).initial_age.as_secs(), 90);
+        assert_eq!(of(&[("age", "18446744073709551615")]).initial_age.as_secs(), 1 << 31);
         assert_eq!(of(&[("age", "soon"), ("date", "Tue, 24 Nov 2026 20:29:14 GMT")]).initial_age.as_secs(), 0);
     }
 

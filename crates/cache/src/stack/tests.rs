@@ -1,11 +1,12 @@
 //! The verb's promises, with a scripted fetch and a clock that stands still.
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use orbit_model::clock::Manual;
 use tokio::sync::Notify;
 
 use super::*;
+use crate::Purge;
 use crate::tier::{Bounds, Memory};
 
 const KEY: &str = "/images/fox";
@@ -226,8 +227,56 @@ async fn an_error_status_is_shared_by_those_who_wait_but_not_kept() {
 async fn a_soft_purge_asks_again_but_keeps_serving() {
     let bench = Bench::new();
     bench.get(image("a")).await.unwrap();
-    assert_eq!(bench.cache.purge(Purge::All, true).dropped.entries, 1);
+    assert_eq!(bench.cache.purge(Purge::Key(&CacheKey::new(KEY)), true).dropped.entries, 1);
+    assert_eq!(bench.cache.purge(Purge::All, true).dropped.entries, 0, "it was marked before");
     assert_eq!(bench.get(image("a")).await.unwrap().outcome, Outcome::Stale);
+}
+
+#[tokio::test]
+async fn a_soft_purged_response_that_must_not_be_stale_is_not_served() {
+    let bench = Bench::new();
+    let headers = vec![("cache-control", "max-age=60, must-revalidate")];
+    bench.get(Answer { headers: headers.clone(), ..image("a") }).await.unwrap();
+    let _ = bench.cache.purge(Purge::All, true);
+    assert_eq!(bench.get(Answer { headers, ..image("b") }).await.unwrap().entry.body.as_ref(), b"b");
+}
+
+#[tokio::test]
+async fn a_failed_revalidation_is_put_off_for_a_moment() {
+    let bench = Bench::new();
+    bench.get(image("a")).await.unwrap();
+    bench.advance(61);
+    let down = Answer { fails: true, ..image("") };
+    for expected in [2, 2, 3] {
+        assert_eq!(bench.get(down.clone()).await.unwrap().outcome, Outcome::Stale);
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(bench.fetches(), expected);
+        if bench.fetches() == 2 {
+            bench.clock.advance(Duration::from_millis(600));
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_upstream_was_asked_for_is_told() {
+    let bench = Bench::new();
+    let asked = |found: Found| {
+        found.forwarded.map(|forwarded| (forwarded.reason, forwarded.status.map(|status| status.as_u16())))
+    };
+    assert_eq!(asked(bench.get(image("a")).await.unwrap()), Some((Forward::UriMiss, Some(200))));
+    assert_eq!(asked(bench.get(image("a")).await.unwrap()), None);
+    bench.advance(60 + 48 * 3600);
+    assert_eq!(asked(bench.get(image("a")).await.unwrap()), Some((Forward::Stale, Some(304))));
+}
+
+#[tokio::test]
+async fn an_absurd_age_does_no_harm() {
+    let bench = Bench::new();
+    let headers = vec![("age", "18446744073709551615"), ("etag", "\"1\"")];
+    bench.get(Answer { headers: headers.clone(), ..image("a") }).await.unwrap();
+    assert_eq!(bench.get(Answer { headers, ..image("a") }).await.unwrap().outcome, Outcome::Miss);
 }
 
 #[tokio::test]

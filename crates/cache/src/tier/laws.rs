@@ -36,6 +36,10 @@ fn what_is_put_is_found_unless_the_tier_keeps_nothing() {
         assert!(tier.get(&key(1)).is_none());
         assert_eq!(tier.put(&key(1), entry(10)), keeps);
         assert_eq!(tier.get(&key(1)).map(|found| found.body.len()), keeps.then_some(10), "{}", tier.name());
+        assert_eq!(tier.peek(&key(1)).is_some(), keeps);
+        let mut visited = 0;
+        tier.visit(&mut |_, _| visited += 1);
+        assert_eq!(visited, u64::from(keeps));
         assert!(tier.get(&key(2)).is_none(), "another key's entry");
     }
 }

@@ -103,6 +103,14 @@ impl Tier for Memory {
         Some(Arc::clone(&slot.entry))
     }
 
+    fn peek(&self, key: &CacheKey) -> Option<Arc<Entry>> {
+        self.shelf.lock().slots.get(key).map(|slot| Arc::clone(&slot.entry))
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(&CacheKey, &Entry)) {
+        self.shelf.lock().slots.iter().for_each(|(key, slot)| visit(key, &slot.entry));
+    }
+
     fn put(&self, key: &CacheKey, entry: Arc<Entry>) -> bool {
         let hash = self.hasher.hash_one(key);
         let cost = entry.cost() + key.as_str().len() as u64;

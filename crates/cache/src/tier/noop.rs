@@ -20,6 +20,12 @@ impl Tier for Noop {
         None
     }
 
+    fn peek(&self, _: &CacheKey) -> Option<Arc<Entry>> {
+        None
+    }
+
+    fn visit(&self, _: &mut dyn FnMut(&CacheKey, &Entry)) {}
+
     fn put(&self, _: &CacheKey, _: Arc<Entry>) -> bool {
         false
     }
