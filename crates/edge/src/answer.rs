@@ -7,17 +7,19 @@ use std::ops::Range;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::header::{
-    ACCEPT_RANGES, ACCESS_CONTROL_EXPOSE_HEADERS, AGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
-    CONTENT_TYPE, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_RANGES, ACCESS_CONTROL_EXPOSE_HEADERS, AGE, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use jiff::Timestamp;
 use orbit_cache::{Entry, Found, Outcome};
+use orbit_model::CacheStatus;
 use orbit_model::conditional::{self, Decision};
 use orbit_model::range::{self, Selection};
-use orbit_model::{CacheStatus, Forward};
+
+use crate::Error;
 
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -31,8 +33,8 @@ pub(crate) fn from_cache(request: &Request<Body>, found: &Found, now: Timestamp,
     let mut response = match decide(request, entry) {
         Plan::Whole => whole(entry),
         Plan::Part(part) => partial(entry, &part),
-        Plan::NotModified => without_body(entry, StatusCode::NOT_MODIFIED),
-        Plan::PreconditionFailed => without_body(entry, StatusCode::PRECONDITION_FAILED),
+        Plan::NotModified => not_modified(entry),
+        Plan::PreconditionFailed => Error::PreconditionFailed.into_response(),
         Plan::Unsatisfiable => unsatisfiable(entry),
     };
     if request.method() == Method::HEAD {
@@ -99,9 +101,10 @@ fn partial(entry: &Entry, part: &Range<u64>) -> Response {
     response
 }
 
-fn without_body(entry: &Entry, status: StatusCode) -> Response {
+/// A 304 with the fields that the 200 would have (RFC 9110 section 15.4.5), but those of a body.
+fn not_modified(entry: &Entry) -> Response {
     let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
     *response.headers_mut() = entry.headers.clone();
     for name in [CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING] {
         response.headers_mut().remove(name);
@@ -110,7 +113,7 @@ fn without_body(entry: &Entry, status: StatusCode) -> Response {
 }
 
 fn unsatisfiable(entry: &Entry) -> Response {
-    let mut response = without_body(entry, StatusCode::RANGE_NOT_SATISFIABLE);
+    let mut response = Error::Unsatisfiable.into_response();
     insert_text(response.headers_mut(), CONTENT_RANGE, &format!("bytes */{}", entry.body.len()));
     response
 }
@@ -122,12 +125,12 @@ fn describe(headers: &mut HeaderMap, found: &Found, now: Timestamp, took: Durati
     if let Ok(member) = HeaderValue::try_from(cache_status(found, now).to_string()) {
         headers.append(CACHE_STATUS, member);
     }
-    if found.entry.status == StatusCode::OK {
+    if found.entry.status == StatusCode::OK && headers.get(CACHE_CONTROL).is_none_or(|value| value != "no-store") {
         headers.insert(AGE, HeaderValue::from(found.entry.age(now).as_secs()));
     }
     let mut timing = format!("cache;desc=\"{word}\";dur={:.3}", took.as_secs_f64() * 1e3);
-    if let Some(fetch) = found.fetch_took {
-        timing.push_str(&format!(", origin;dur={:.3}", fetch.as_secs_f64() * 1e3));
+    if let Some(forwarded) = found.forwarded {
+        timing.push_str(&format!(", origin;dur={:.3}", forwarded.took.as_secs_f64() * 1e3));
     }
     insert_text(headers, SERVER_TIMING, &timing);
     headers.insert(TIMING_ALLOW_ORIGIN, HeaderValue::from_static("*"));
@@ -138,17 +141,18 @@ fn describe(headers: &mut HeaderMap, found: &Found, now: Timestamp, took: Durati
 }
 
 fn cache_status(found: &Found, now: Timestamp) -> CacheStatus {
-    let ttl_seconds = Some(found.entry.ttl_seconds(now));
-    let status = CacheStatus { detail: found.tier, ..CacheStatus::default() };
-    match found.outcome {
-        Outcome::Hit | Outcome::Stale => CacheStatus { ttl_seconds, ..status },
-        Outcome::Miss | Outcome::Coalesced => CacheStatus {
-            forward: Some(Forward::UriMiss),
-            forward_status: Some(found.entry.status.as_u16()),
-            stored: found.tier.is_some(),
+    match found.forwarded {
+        None => CacheStatus {
+            ttl_seconds: Some(found.entry.ttl_seconds(now)),
+            detail: found.tier,
+            ..CacheStatus::default()
+        },
+        Some(forwarded) => CacheStatus {
+            forward: Some(forwarded.reason),
+            forward_status: forwarded.status.map(|status| status.as_u16()),
+            stored: found.tier.is_some() && found.outcome != Outcome::Stale,
             collapsed: found.outcome == Outcome::Coalesced,
-            detail: None,
-            ..status
+            ..CacheStatus::default()
         },
     }
 }

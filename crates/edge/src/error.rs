@@ -20,6 +20,12 @@ pub enum Error {
     /// The method is not for this path.
     #[error("only GET, HEAD and OPTIONS are answered here")]
     MethodNotAllowed,
+    /// What the request asks of the image does not hold.
+    #[error("the image is not the one that If-Match or If-Unmodified-Since names")]
+    PreconditionFailed,
+    /// The range that is asked for begins behind the end.
+    #[error("the range begins behind the end of the image")]
+    Unsatisfiable,
     /// The request may not write.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -37,6 +43,8 @@ impl Error {
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "invalid"),
+            Self::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "conflict"),
+            Self::Unsatisfiable => (StatusCode::RANGE_NOT_SATISFIABLE, "invalid"),
             Self::Refused(Refusal::Unauthorized) => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::Refused(_) => (StatusCode::FORBIDDEN, "forbidden"),
             Self::Loop => (StatusCode::LOOP_DETECTED, "loop"),

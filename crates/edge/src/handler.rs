@@ -20,6 +20,7 @@ use orbit_cache::policy::{Policy, hop_by_hop, storable};
 use orbit_cache::tier::{Bounds, Memory, Noop};
 use orbit_cache::{Cache, Condition, Found, Outcome, Tier};
 use orbit_model::{Access, CacheKey, Clock};
+use tokio_util::sync::CancellationToken;
 
 use crate::{Config, Error, Upstream, answer, path};
 
@@ -34,6 +35,8 @@ pub struct Edge {
     /// What this edge calls itself in `Via`: no other edge has the same, so a request that bears it has come round.
     pub(crate) via: HeaderValue,
     pub(crate) started: Instant,
+    /// Cancelled once, at shutdown: event streams that pass through end.
+    pub(crate) stopping: CancellationToken,
 }
 
 impl Edge {
@@ -56,7 +59,21 @@ impl Edge {
         let own = RandomState::new().hash_one("via");
         let via = HeaderValue::try_from(format!("1.1 orbit-edge-{own:016x}"));
         let via = via.unwrap_or(HeaderValue::from_static("1.1 orbit-edge"));
-        Ok(Self { cache, upstream, access, config, clock, via, started: Instant::now() })
+        Ok(Self {
+            cache,
+            upstream,
+            access,
+            config,
+            clock,
+            via,
+            started: Instant::now(),
+            stopping: CancellationToken::new(),
+        })
+    }
+
+    /// Ends the event streams that pass through, so that a graceful shutdown has an end.
+    pub fn stop(&self) {
+        self.stopping.cancel();
     }
 
     /// The cache, for its counters.
@@ -138,7 +155,11 @@ impl Edge {
 
 type FetchFuture = std::pin::Pin<Box<dyn Future<Output = Result<http::Response<Bytes>, orbit_cache::Error>> + Send>>;
 
-/// Collects a body into one piece of exactly its size.
+/// The largest body that is copied so as not to keep the buffer that it arrived in, in bytes.
+const MAX_COPIED: usize = 256 << 10;
+
+/// Collects a body into one piece. A small one is copied: as it arrived it may be a slice of a much larger buffer,
+/// which would stay for as long as the slice is kept.
 async fn take_in(body: Body, max_bytes: u64) -> Result<Bytes, orbit_cache::Error> {
     let limit = usize::try_from(max_bytes).unwrap_or(usize::MAX);
     let collected = Limited::new(body, limit).collect().await.map_err(|error| {
@@ -147,7 +168,8 @@ async fn take_in(body: Body, max_bytes: u64) -> Result<Bytes, orbit_cache::Error
         }
         orbit_cache::Error::Unavailable(error.to_string())
     })?;
-    Ok(collected.to_bytes())
+    let bytes = collected.to_bytes();
+    Ok(if bytes.len() <= MAX_COPIED { Bytes::copy_from_slice(&bytes) } else { bytes })
 }
 
 pub(crate) fn unavailable(error: impl std::fmt::Display) -> orbit_cache::Error {

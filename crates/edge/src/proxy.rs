@@ -1,22 +1,30 @@
 //! Requests that the cache has no part in: passed to the upstream and back, streamed both ways.
 //!
-//! Uploads, generations, event streams and administration go this way. A write to an image that the upstream accepted takes the
-//! edge's copy of it away (RFC 9111 section 4.4). A purge is passed on first, then done here ([`crate::purge`]).
+//! Uploads, generations, event streams and administration go this way. A write needs the edge's own leave, whomever the
+//! upstream trusts. One to an image takes the edge's copies of it away once the upstream has answered (RFC 9111 section
+//! 4.4), and does so in a task of its own: a client that leaves must not leave a copy behind. A purge is passed on
+//! first, then done here ([`crate::purge`]).
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{UPGRADE, VIA};
+use futures_util::StreamExt as _;
+use http::header::{CONTENT_TYPE, HOST, UPGRADE, VIA};
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, Request, Uri};
+use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use orbit_cache::Purge;
 use orbit_cache::policy::hop_by_hop;
-use orbit_model::{CacheStatus, Forward, ImageId};
+use orbit_model::{CacheKey, CacheStatus, Forward};
 
 use crate::{Edge, Error, path};
 
 impl Edge {
     /// Passes a request on under its own path.
     pub(crate) async fn pass_on(&self, request: Request<Body>) -> Response {
+        if !request.method().is_safe()
+            && let Err(refusal) = self.access.check(request.uri(), request.headers())
+        {
+            return Error::from(refusal).into_response();
+        }
         if request.method() == Method::POST && request.uri().path() == "/purge" {
             return self.purge_through(request).await;
         }
@@ -26,58 +34,77 @@ impl Edge {
 
     /// Passes a request on under another path.
     pub(crate) async fn pass_on_as(&self, request: Request<Body>, path: &str) -> Response {
-        let written = written_image(&request);
-        let safe = request.method().is_safe();
-        match self.exchange(request, path).await {
-            Ok(response) => {
-                if let Some(id) = written
-                    && (response.status().is_success() || response.status() == http::StatusCode::NOT_FOUND)
-                {
-                    self.drop_copies(&id);
-                }
-                said(response, safe)
+        let passed = match request.method().is_safe() {
+            true => self.exchange(request, path).await.map(|response| said(response, Forward::Bypass)),
+            false => self.write(request, path).await.map(|response| said(response, Forward::Method)),
+        };
+        passed.unwrap_or_else(|error| {
+            tracing::warn!(target: "orbit::edge", %path, %error, "the upstream did not answer");
+            error.into_response()
+        })
+    }
+
+    /// Passes a write on, and drops the copies of what it may have changed.
+    async fn write(&self, request: Request<Body>, path: &str) -> Result<Response, Error> {
+        let (edge, path) = (self.clone(), path.to_owned());
+        let keys = path::keys_of_write(request.uri().path());
+        let work = async move {
+            let answered = edge.exchange(request, &path).await;
+            // Only an answer that says that nothing was changed leaves the copies; no answer says nothing.
+            let refused = |status: StatusCode| status.is_client_error() && status != StatusCode::NOT_FOUND;
+            if !answered.as_ref().is_ok_and(|response| refused(response.status())) {
+                edge.drop_keys(&keys);
             }
-            Err(error) => {
-                tracing::warn!(target: "orbit::edge", %path, %error, "the upstream did not answer");
-                error.into_response()
-            }
+            answered
+        };
+        tokio::spawn(work).await.unwrap_or_else(|gone| Err(orbit_cache::Error::Unavailable(gone.to_string()).into()))
+    }
+
+    fn drop_keys(&self, keys: &[CacheKey]) {
+        for key in keys {
+            let _ = self.cache.purge(Purge::Key(key), false);
         }
     }
 
     /// One exchange with the upstream, hop-by-hop fields removed in both directions.
     pub(crate) async fn exchange(&self, mut request: Request<Body>, path: &str) -> Result<Response, Error> {
-        if request.headers().get_all(VIA).iter().any(|line| line == self.via) {
+        if came_round(&request, &self.via) {
             return Err(Error::Loop);
         }
+        let authority = request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
         *request.uri_mut() = path.parse::<Uri>().ok().ok_or(Error::NotFound)?;
         hop_by_hop::remove(request.headers_mut());
         request.headers_mut().remove(UPGRADE);
+        // HTTP/2 has the host in the URI. The upstream must see the name that was asked for, not its own.
+        if let (false, Some(host)) = (request.headers().contains_key(HOST), authority) {
+            request.headers_mut().insert(HOST, host);
+        }
         request.headers_mut().append(VIA, self.via.clone());
         let mut response = self.upstream.send(request).await?;
         hop_by_hop::remove(response.headers_mut());
-        Ok(response)
+        Ok(self.ending_with_us(response))
     }
 
-    pub(crate) fn drop_copies(&self, id: &ImageId) -> orbit_cache::tier::Dropped {
-        let mut dropped = orbit_cache::tier::Dropped::default();
-        for key in path::keys_of(id) {
-            let purged = self.cache.purge(Purge::Key(&key), false).dropped;
-            dropped.entries += purged.entries;
-            dropped.bytes += purged.bytes;
+    /// An event stream has no end of its own: it ends when this edge is asked to stop.
+    fn ending_with_us(&self, response: Response) -> Response {
+        let media_type = response.headers().get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+        if !media_type.starts_with(b"text/event-stream") {
+            return response;
         }
-        dropped
+        let stopping = self.stopping.clone().cancelled_owned();
+        response.map(|body| Body::from_stream(body.into_data_stream().take_until(stopping)))
     }
 }
 
-/// The image that a request would change.
-fn written_image(request: &Request<Body>) -> Option<ImageId> {
-    let rest = request.uri().path().strip_prefix(path::UPSTREAM_PREFIX)?;
-    (!request.method().is_safe()).then(|| ImageId::from_segment(rest).ok())?
+/// Whether a request bears this edge's own mark in `Via`.
+fn came_round(request: &Request<Body>, via: &HeaderValue) -> bool {
+    let lines = request.headers().get_all(VIA).iter().filter_map(|line| line.to_str().ok());
+    let own = via.to_str().unwrap_or_default();
+    lines.flat_map(|line| line.split(',')).any(|member| member.trim() == own)
 }
 
 /// Says in the answer that the cache had no part in it.
-fn said(mut response: Response, safe: bool) -> Response {
-    let forward = if safe { Forward::Bypass } else { Forward::Method };
+fn said(mut response: Response, forward: Forward) -> Response {
     let status = CacheStatus {
         forward: Some(forward),
         forward_status: Some(response.status().as_u16()),

@@ -30,7 +30,9 @@ impl Edge {
             None => total = Some(purged),
         };
         if request.all {
-            add(self.cache.purge(Purge::All, request.soft));
+            // Whatever else is named is part of everything.
+            let purged = self.cache.purge(Purge::All, request.soft);
+            return vec![removed(purged)];
         }
         for key in request.ids.iter().flat_map(path::keys_of) {
             add(self.cache.purge(Purge::Key(&key), request.soft));
@@ -39,24 +41,15 @@ impl Edge {
         for tag in request.tags.iter().cloned().chain(threads) {
             add(self.cache.purge(Purge::Tag(&tag), request.soft));
         }
-        let removed = |Purged { tier, dropped }| Removed {
-            tier: tier.to_owned(),
-            entries: dropped.entries,
-            bytes: Some(dropped.bytes),
-        };
         total.map(removed).into_iter().collect()
     }
 
-    /// Answers `POST /purge` at an edge of its own.
+    /// Answers `POST /purge` at an edge of its own, of who may write.
     pub(crate) async fn purge_through(&self, request: Request<Body>) -> Response {
-        match self.try_purge_through(request).await {
-            Ok(response) => response,
-            Err(error) => error.into_response(),
-        }
+        self.try_purge_through(request).await.unwrap_or_else(Error::into_response)
     }
 
     async fn try_purge_through(&self, request: Request<Body>) -> Result<Response, Error> {
-        self.access.check(request.uri(), request.headers())?;
         let (parts, body) = request.into_parts();
         let body = read(body).await?;
         let asked: PurgeRequest =
@@ -64,21 +57,30 @@ impl Edge {
         if asked.is_empty() {
             return Err(Error::Invalid("name what to purge: ids, threads, tags or all".to_owned()));
         }
-        let answer = self.exchange(Request::from_parts(parts, Body::from(body)), "/purge").await?;
-        let mut receipt = match answer.status().as_u16() {
-            404 | 405 | 501 => None,
-            200 => {
-                let bytes = read(answer.into_body()).await?;
-                let receipt: Receipt = serde_json::from_slice(&bytes)
-                    .map_err(|error| orbit_cache::Error::Unavailable(format!("the upstream's receipt: {error}")))?;
-                Some(receipt)
-            }
-            _ => return Ok(answer),
-        };
+        let (edge, request) = (self.clone(), Request::from_parts(parts, Body::from(body)));
+        // In a task of its own: a client that leaves must not leave copies behind.
+        let work = tokio::spawn(async move { edge.purge_both(asked, request).await });
+        work.await.unwrap_or_else(|gone| Err(orbit_cache::Error::Unavailable(gone.to_string()).into()))
+    }
+
+    /// Purges at the upstream, then here; copies go even where the upstream failed half-way.
+    async fn purge_both(&self, asked: PurgeRequest, request: Request<Body>) -> Result<Response, Error> {
+        let upstream = self.purge_upstream(request).await;
         let mut copies = asked.clone();
-        copies.ids.extend(receipt.iter().flat_map(|receipt| receipt.images.iter().cloned()));
+        if let Ok(Upstream::Purged(receipt)) = &upstream {
+            copies.ids.extend(receipt.images.iter().cloned());
+        }
+        let receipt = match upstream {
+            Ok(Upstream::Refused(answer)) => return Ok(answer),
+            Ok(Upstream::Purged(receipt)) => Some(receipt),
+            Ok(Upstream::KnowsNone) => None,
+            Err(error) => {
+                let _ = self.purge(&copies);
+                return Err(error);
+            }
+        };
         let removed = self.purge(&copies);
-        let receipt = receipt.get_or_insert_with(|| Receipt {
+        let mut receipt = receipt.unwrap_or_else(|| Receipt {
             images: asked.ids,
             missing: Vec::new(),
             removed: Vec::new(),
@@ -87,8 +89,37 @@ impl Edge {
         });
         receipt.removed.extend(removed);
         receipt.at = self.clock.now();
-        Ok(Json(&*receipt).into_response())
+        Ok(Json(receipt).into_response())
     }
+
+    async fn purge_upstream(&self, request: Request<Body>) -> Result<Upstream, Error> {
+        let answer = self.exchange(request, "/purge").await?;
+        match answer.status().as_u16() {
+            404 | 405 | 501 => Ok(Upstream::KnowsNone),
+            200 => {
+                let bytes = read(answer.into_body()).await?;
+                let receipt = serde_json::from_slice(&bytes)
+                    .map_err(|error| orbit_cache::Error::Unavailable(format!("the upstream's receipt: {error}")))?;
+                Ok(Upstream::Purged(receipt))
+            }
+            400..=499 => Ok(Upstream::Refused(answer)),
+            status => Err(orbit_cache::Error::Unavailable(format!("the upstream answered the purge {status}")).into()),
+        }
+    }
+}
+
+/// What the upstream said to a purge.
+enum Upstream {
+    /// It has removed what its receipt names.
+    Purged(Receipt),
+    /// It has no purge of its own: any HTTP backend.
+    KnowsNone,
+    /// It would not, and its answer says why.
+    Refused(Response),
+}
+
+fn removed(Purged { tier, dropped }: Purged) -> Removed {
+    Removed { tier: tier.to_owned(), entries: dropped.entries, bytes: Some(dropped.bytes) }
 }
 
 async fn read(body: Body) -> Result<Bytes, Error> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Request, Response, Uri};
@@ -28,7 +28,7 @@ pub struct HttpUpstream {
 }
 
 impl HttpUpstream {
-    /// An upstream at `http://HOST[:PORT]`, which must begin its answers within `timeout`.
+    /// An upstream at `http://HOST[:PORT]`, which must begin its answer to a request without a body within `timeout`.
     ///
     /// # Errors
     /// [`Error::Invalid`] where the URL is anything but that.
@@ -65,8 +65,9 @@ impl Upstream for HttpUpstream {
         {
             request.headers_mut().insert(HOST, host);
         }
-        let exchange = self.client.request(request);
-        match tokio::time::timeout(self.timeout, exchange).await {
+        // While a body is being sent the upstream cannot answer: how long that takes is the client's affair.
+        let timeout = if request.body().is_end_stream() { self.timeout } else { Duration::MAX };
+        match tokio::time::timeout(timeout, self.client.request(request)).await {
             Ok(Ok(response)) => Ok(response.map(Body::new)),
             Ok(Err(error)) => Err(crate::handler::unavailable(with_cause(&error))),
             Err(_) => Err(orbit_cache::Error::Timeout),
