@@ -4,7 +4,7 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use orbit_model::Problem;
 use orbit_model::access::Refusal;
@@ -150,6 +150,16 @@ pub(crate) fn explained(response: Response) -> Response {
         explained.headers_mut().insert(ALLOW, allow.clone());
     }
     explained
+}
+
+/// The answer to a range that begins behind the end of `len` bytes.
+pub(crate) fn unsatisfiable(len: u64) -> Response {
+    let status = StatusCode::RANGE_NOT_SATISFIABLE;
+    let mut response = problem(status, "invalid", "the range begins behind the end of the image");
+    if let Ok(range) = HeaderValue::try_from(format!("bytes */{len}")) {
+        response.headers_mut().insert(CONTENT_RANGE, range);
+    }
+    response
 }
 
 fn problem(status: StatusCode, code: &str, detail: &str) -> Response {

@@ -9,7 +9,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::sse::{Event as Message, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::Stream;
@@ -22,6 +22,7 @@ use serde::Deserialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::routes::Segment;
 use crate::{Error, Origin};
 
 /// How often a comment says that the stream is alive: proxies cut silent connections after 30 s.
@@ -37,7 +38,7 @@ pub(crate) struct Place {
 
 pub(crate) async fn stream(
     State(origin): State<Origin>,
-    Path(thread): Path<String>,
+    Segment(thread): Segment,
     Query(place): Query<Place>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {

@@ -5,8 +5,10 @@
 //! 3. Preconditions (304, 412), then a range (206, 416), then the whole.
 //! 4. Headers: validators, caching, CORS, tags for caches further out.
 
+use std::ops::Range;
+
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use headers::{ETag, HeaderMapExt};
@@ -21,6 +23,7 @@ use orbit_model::conditional::{self, Decision, Validators};
 use orbit_model::range::{self, Selection};
 use orbit_model::{ImageId, Manifest};
 
+use crate::routes::Segment;
 use crate::{Error, Origin, error};
 
 /// For an image that was written once and never replaced.
@@ -30,7 +33,7 @@ const REPLACED: &str = "public, max-age=3600";
 
 pub(crate) async fn get(
     State(origin): State<Origin>,
-    Path(segment): Path<String>,
+    Segment(segment): Segment,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
@@ -43,34 +46,24 @@ pub(crate) async fn get(
         let (manifest, bytes) = origin.store().read(&id).await?;
         (manifest, Some(bytes))
     };
-    let validators = validators(&manifest);
-    let fields = fields(&manifest);
-    match conditional::evaluate(&method, &headers, &validators) {
-        Decision::NotModified => return Ok((StatusCode::NOT_MODIFIED, fields).into_response()),
+    match conditional::evaluate(&method, &headers, &validators(&manifest)) {
+        Decision::NotModified => return Ok((StatusCode::NOT_MODIFIED, fields(&manifest)).into_response()),
         Decision::PreconditionFailed => return Ok(error::precondition_failed()),
         Decision::Proceed => {}
     }
     if method == Method::HEAD {
-        return Ok(whole(&manifest, fields, Bytes::new()));
+        return Ok(whole(&manifest, Bytes::new()));
     }
+    // Read together: the fields are those of these bytes, even if the image was replaced since the look before.
     let (manifest, bytes) = match bytes {
         Some(bytes) => (manifest, bytes),
         None => origin.store().read(&id).await?,
     };
     tracing::info!(target: "orbit::origin", "IMG: ⚡ Cache HIT (filesystem): {id}");
-    Ok(match range::select(&headers, &validators, bytes.len() as u64) {
-        Selection::Whole => whole(&manifest, fields, bytes),
-        Selection::Part(part) => {
-            let bounds = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
-            let content_range = [(CONTENT_RANGE, range::header_value(&part, bytes.len() as u64))];
-            let body = bytes.slice(bounds(part.start)..bounds(part.end));
-            let media_type = [(CONTENT_TYPE, manifest.image.format.media_type())];
-            (StatusCode::PARTIAL_CONTENT, fields, media_type, content_range, body).into_response()
-        }
-        Selection::Unsatisfiable => {
-            let content_range = [(CONTENT_RANGE, format!("bytes */{}", bytes.len()))];
-            (StatusCode::RANGE_NOT_SATISFIABLE, fields, content_range).into_response()
-        }
+    Ok(match range::select(&headers, &validators(&manifest), bytes.len() as u64) {
+        Selection::Whole => whole(&manifest, bytes),
+        Selection::Part(part) => partial(&manifest, &bytes, &part),
+        Selection::Unsatisfiable => error::unsatisfiable(bytes.len() as u64),
     })
 }
 
@@ -94,13 +87,21 @@ fn etag(manifest: &Manifest) -> Option<ETag> {
     manifest.image.digest.etag().parse().ok()
 }
 
-fn whole(manifest: &Manifest, fields: HeaderMap, body: Bytes) -> Response {
+fn whole(manifest: &Manifest, body: Bytes) -> Response {
     let mut response = Response::new(Body::from(body));
-    *response.headers_mut() = fields;
+    *response.headers_mut() = fields(manifest);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(manifest.image.format.media_type()));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(manifest.image.bytes));
     response
+}
+
+fn partial(manifest: &Manifest, bytes: &Bytes, part: &Range<u64>) -> Response {
+    let bounds = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+    let body = bytes.slice(bounds(part.start)..bounds(part.end));
+    let media_type = [(CONTENT_TYPE, manifest.image.format.media_type())];
+    let content_range = [(CONTENT_RANGE, range::header_value(part, bytes.len() as u64))];
+    (StatusCode::PARTIAL_CONTENT, fields(manifest), media_type, content_range, body).into_response()
 }
 
 /// The fields that a 200, a 206 and a 304 have in common (RFC 9110 section 15.4.5).

@@ -51,6 +51,12 @@ impl Origin {
         let encoded = self.encode(source.clone(), place).await?;
         let (manifest, blobs) = self.describe(id, labels, (source, digest), encoded);
         let manifest = Manifest { revision, ..manifest };
+        let origin = self.clone();
+        self.detached(async move { origin.commit(manifest, blobs, expect).await }).await
+    }
+
+    /// Commits an image and drops the copies of the one that it replaces.
+    async fn commit(&self, manifest: Manifest, blobs: Vec<(BlobName, Bytes)>, expect: Expect) -> Result<Stored, Error> {
         match self.store().commit(manifest.clone(), blobs, expect).await? {
             Committed::Existed(manifest) => return Ok(Stored { manifest: *manifest, is_new: false }),
             Committed::Created => {}

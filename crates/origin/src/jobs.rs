@@ -46,7 +46,8 @@ struct Book {
 pub(crate) struct Batch {
     pub(crate) id: JobId,
     pub(crate) thread_id: ThreadId,
-    pub(crate) concepts: Vec<Concept>,
+    /// What is still to be drawn, in order; each is taken out by who draws it, so that a finished job holds no prompts.
+    concepts: Mutex<Vec<Option<Concept>>>,
     pub(crate) ids: Vec<ImageId>,
     pub(crate) cancelled: CancellationToken,
     /// The event stream from just before the job.
@@ -88,10 +89,12 @@ impl Jobs {
     /// Enters a batch, or returns the equal one that is in flight; `true` where it is new.
     pub(crate) fn enter(&self, batch: Batch) -> Result<(Arc<Batch>, bool), Error> {
         let mut book = self.book.lock();
-        if let Some(joined) = book.in_flight.get(&batch.fingerprint).and_then(|id| book.by_id.get(id)) {
+        if let Some(joined) = book.in_flight.get(&batch.fingerprint).and_then(|id| book.by_id.get(id))
+            && !joined.cancelled.is_cancelled()
+        {
             return Ok((Arc::clone(joined), false));
         }
-        let count = batch.concepts.len();
+        let count = batch.ids.len();
         if self.queued.load(Ordering::SeqCst) + count > self.max_queued {
             return Err(Error::Busy);
         }
@@ -143,7 +146,11 @@ impl Jobs {
 
     fn close(&self, batch: &Batch) {
         let mut book = self.book.lock();
-        book.in_flight.remove(&batch.fingerprint);
+        // A later job may have taken the place of one that was cancelled.
+        if book.in_flight.get(&batch.fingerprint) == Some(&batch.id) {
+            book.in_flight.remove(&batch.fingerprint);
+        }
+        batch.concepts.lock().clear();
         book.finished.push_back(batch.id.clone());
         while book.finished.len() > MAX_REMEMBERED {
             if let Some(oldest) = book.finished.pop_front() {
@@ -166,7 +173,7 @@ impl Batch {
         Self {
             id: JobId::from_digest(&named("job")),
             thread_id: request.thread_id,
-            concepts: request.concepts,
+            concepts: Mutex::new(request.concepts.into_iter().map(Some).collect()),
             ids,
             cancelled: CancellationToken::new(),
             events,
@@ -174,6 +181,11 @@ impl Batch {
             fingerprint,
             slots: Mutex::new(slots),
         }
+    }
+
+    /// Takes a concept out, to draw it.
+    pub(crate) fn take(&self, index: usize) -> Option<Concept> {
+        self.concepts.lock().get_mut(index)?.take()
     }
 
     /// Sets a slot and says how far the batch is; `all` is told to who set the last one.

@@ -9,6 +9,7 @@
 //!
 //! It is handed its store, event log, generator and clock; it reads no environment and opens no socket.
 
+mod body;
 mod config;
 mod copies;
 mod error;
@@ -31,6 +32,7 @@ use std::time::Instant;
 use orbit_model::{Access, Clock};
 use orbit_store::{EventLog, Store};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 pub use config::Config;
 pub use copies::{Copies, NoCopies};
@@ -67,6 +69,8 @@ struct Shared {
     config: Config,
     pool: Pool,
     jobs: Jobs,
+    /// Changes of images that must come to their end.
+    changes: TaskTracker,
     /// Cancelled once, at shutdown: event streams end, queued concepts are dropped.
     stopping: CancellationToken,
     started: Instant,
@@ -82,7 +86,15 @@ impl Origin {
         let pool = Pool::new(config.codec_threads, config.max_queued);
         let jobs = Jobs::new(config.generation_workers, config.max_queued_concepts);
         let stopping = CancellationToken::new();
-        Ok(Self(Arc::new(Shared { parts, config, pool, jobs, stopping, started: Instant::now() })))
+        Ok(Self(Arc::new(Shared {
+            parts,
+            config,
+            pool,
+            jobs,
+            changes: TaskTracker::new(),
+            stopping,
+            started: Instant::now(),
+        })))
     }
 
     /// Ends event streams and drops queued concepts, so that a graceful shutdown has an end.
@@ -90,9 +102,20 @@ impl Origin {
         self.0.stopping.cancel();
     }
 
-    /// Waits until no concept is being drawn or stored.
+    /// Waits until no concept is being drawn and no image is being written or removed.
     pub async fn idle(&self) {
         self.0.jobs.idle().await;
+        self.0.changes.close();
+        self.0.changes.wait().await;
+    }
+
+    /// Runs a change in a task of its own, so that it ends, copies and events included, though the client leaves.
+    async fn detached<T, F>(&self, change: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        self.0.changes.spawn(change).await.map_err(Error::internal)?
     }
 
     fn store(&self) -> &Store {

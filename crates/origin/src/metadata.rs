@@ -1,16 +1,17 @@
 //! `GET /images/{id}/meta` and `GET /images`: what is known of images, as JSON.
 //!
-//! The prompt is told only to who may write, as [`orbit_model::Access`] decides; with a token set, listing all images
-//! without naming a thread needs it too, because a list of everything is for the operator.
+//! The prompt is told only to who may write, as [`orbit_model::Access`] decides, and so is a list that names no thread:
+//! a list of everything is for the operator.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, VIA};
 use http::{HeaderMap, Uri};
 use orbit_model::{ImageId, Manifest, Metadata, MetadataPage, ThreadId};
 use serde::Deserialize;
 
+use crate::routes::Segment;
 use crate::{Error, Origin, error};
 
 /// The parameters of a list.
@@ -25,14 +26,13 @@ pub(crate) struct ListQuery {
 
 pub(crate) async fn get(
     State(origin): State<Origin>,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let id: ImageId = id.parse().ok().ok_or(Error::NotFound("image"))?;
     let manifest = origin.store().manifest(&id).await?;
-    let trusted = origin.0.parts.access.check(&uri, &headers).is_ok();
-    Ok(json(&origin.metadata(&manifest, trusted)))
+    Ok(json(&origin.metadata(&manifest, origin.trusts(&uri, &headers))))
 }
 
 pub(crate) async fn list(
@@ -42,9 +42,7 @@ pub(crate) async fn list(
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let Query(query) = query.map_err(|error| Error::Invalid(format!("the query: {}", error.body_text())))?;
-    let access = &origin.0.parts.access;
-    let checked = access.check(&uri, &headers);
-    if let (Err(refusal), None, true) = (checked, &query.thread_id, access.has_token()) {
+    if let (Err(refusal), None) = (origin.0.parts.access.check(&uri, &headers), &query.thread_id) {
         return Ok(error::refused(refusal));
     }
     let limit = query.limit.unwrap_or(orbit_store::Query::DEFAULT_LIMIT);
@@ -53,11 +51,19 @@ pub(crate) async fn list(
     }
     let ListQuery { thread_id, style, cursor, .. } = query;
     let page = origin.store().list(&orbit_store::Query { thread_id, style, cursor, limit }).await?;
-    let images = page.manifests.iter().map(|manifest| origin.metadata(manifest, checked.is_ok())).collect();
+    let trusted = origin.trusts(&uri, &headers);
+    let images = page.manifests.iter().map(|manifest| origin.metadata(manifest, trusted)).collect();
     Ok(json(&MetadataPage { images, next_cursor: page.next_cursor }))
 }
 
 impl Origin {
+    /// Whether the asker may see prompts: who may write, and without a token nobody behind a proxy, which asks under its
+    /// own name for whoever came to it.
+    fn trusts(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+        let access = &self.0.parts.access;
+        access.check(uri, headers).is_ok() && (access.has_token() || !headers.contains_key(VIA))
+    }
+
     /// The public face of a manifest, with the prompt for who may see it.
     pub(crate) fn metadata(&self, manifest: &Manifest, trusted: bool) -> Metadata {
         let base = &self.config().public_base_url;
@@ -66,5 +72,5 @@ impl Origin {
 }
 
 fn json(body: &impl serde::Serialize) -> Response {
-    ([(ACCESS_CONTROL_ALLOW_ORIGIN, "*"), (CACHE_CONTROL, "no-cache")], Json(body)).into_response()
+    ([(ACCESS_CONTROL_ALLOW_ORIGIN, "*"), (CACHE_CONTROL, "private, no-cache")], Json(body)).into_response()
 }

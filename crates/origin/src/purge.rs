@@ -10,17 +10,18 @@
 use std::collections::BTreeSet;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Request, State};
+use jiff::Timestamp;
 use orbit_model::{Event, ImageId, ImagePurged, PurgeRequest, Receipt, Removed, ThreadId};
 use orbit_store::Query;
 
+use crate::routes::Segment;
 use crate::{Error, Origin};
 
 /// Images that are taken from the store in one step of a purge of everything.
 const BATCH: usize = 500;
 
-pub(crate) async fn delete(State(origin): State<Origin>, Path(id): Path<String>) -> Result<Json<Receipt>, Error> {
+pub(crate) async fn delete(State(origin): State<Origin>, Segment(id): Segment) -> Result<Json<Receipt>, Error> {
     let id = ImageId::from_segment(&id).ok().ok_or(Error::NotFound("image"))?;
     let receipt = origin.purge(PurgeRequest { ids: vec![id], ..PurgeRequest::default() }).await?;
     if receipt.images.is_empty() {
@@ -29,9 +30,8 @@ pub(crate) async fn delete(State(origin): State<Origin>, Path(id): Path<String>)
     Ok(Json(receipt))
 }
 
-pub(crate) async fn post(State(origin): State<Origin>, body: Bytes) -> Result<Json<Receipt>, Error> {
-    let request: PurgeRequest =
-        serde_json::from_slice(&body).map_err(|error| Error::Invalid(format!("the purge request: {error}")))?;
+pub(crate) async fn post(State(origin): State<Origin>, request: Request) -> Result<Json<Receipt>, Error> {
+    let request: PurgeRequest = origin.read_json(request, "the purge request").await?;
     if request.is_empty() {
         return Err(Error::Invalid("name what to purge: ids, threads, tags or all".to_owned()));
     }
@@ -49,32 +49,50 @@ struct Tally {
     bytes: u64,
 }
 
-impl Origin {
-    /// Removes what a request names from every tier and returns the receipt.
-    pub(crate) async fn purge(&self, mut request: PurgeRequest) -> Result<Receipt, Error> {
-        let mut tally = Tally::default();
-        let mut ids: BTreeSet<ImageId> = request.ids.iter().cloned().collect();
-        ids.extend(self.named_by_tags(&request).await?);
-        self.remove(ids, request.soft, &mut tally).await?;
-        if request.all {
-            self.remove_all(request.soft, &mut tally).await?;
+impl Tally {
+    fn into_receipt(self, request: &PurgeRequest, copies: Vec<Removed>, at: Timestamp) -> Receipt {
+        let truth = |tier: &str, entries, bytes| Removed { tier: tier.to_owned(), entries, bytes };
+        let mut removed = Vec::new();
+        if !request.soft {
+            removed.push(truth("index", self.rows, None));
+            removed.push(truth("files", self.files, Some(self.bytes)));
         }
-        // Copies may outlive an image that is missing here: they are dropped by name too.
+        removed.extend(copies);
+        Receipt { images: self.images, missing: self.missing, removed, soft: request.soft, at }
+    }
+}
+
+impl Origin {
+    /// Removes what a request names from every tier and returns the receipt; goes on to the end though the client leaves.
+    pub(crate) async fn purge(&self, request: PurgeRequest) -> Result<Receipt, Error> {
+        let origin = self.clone();
+        self.detached(async move { origin.purge_everywhere(request).await }).await
+    }
+
+    async fn purge_everywhere(&self, mut request: PurgeRequest) -> Result<Receipt, Error> {
+        let mut tally = Tally::default();
+        let removed = self.remove_named(&request, &mut tally).await;
+        // The copies and the threads are told of what is gone, even if the rest could not be removed. Copies may outlive
+        // an image that is missing here: they are dropped by name too.
         request.ids = tally.images.iter().chain(&tally.missing).cloned().collect();
         let copies = self.0.parts.copies.purge(&request).await;
-        for event in tally.events {
-            self.0.parts.events.append(event, self.now()).await?;
+        for event in std::mem::take(&mut tally.events) {
+            self.tell(event).await;
         }
-        let removed = |tier: &str, entries, bytes| Removed { tier: tier.to_owned(), entries, bytes };
-        let mut removals = Vec::new();
-        if !request.soft {
-            removals.push(removed("index", tally.rows, None));
-            removals.push(removed("files", tally.files, Some(tally.bytes)));
+        removed?;
+        tracing::info!(target: "orbit::origin", images = tally.images.len(), soft = request.soft, "purged");
+        Ok(tally.into_receipt(&request, copies, self.now()))
+    }
+
+    /// Removes the truth of what a request names.
+    async fn remove_named(&self, request: &PurgeRequest, tally: &mut Tally) -> Result<(), Error> {
+        let mut ids: BTreeSet<ImageId> = request.ids.iter().cloned().collect();
+        ids.extend(self.named_by_tags(request).await?);
+        self.remove(ids, request.soft, tally).await?;
+        if request.all {
+            self.remove_all(request.soft, tally).await?;
         }
-        removals.extend(copies);
-        let Tally { images, missing, .. } = Tally { events: Vec::new(), ..tally };
-        tracing::info!(target: "orbit::origin", images = images.len(), soft = request.soft, "purged");
-        Ok(Receipt { images, missing, removed: removals, soft: request.soft, at: self.now() })
+        Ok(())
     }
 
     /// The images of the named threads, and of tags that name a thread or a style.

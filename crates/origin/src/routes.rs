@@ -1,24 +1,19 @@
-//! The origin's routes, all in one place.
+//! The origin's routes, all in one place, and how a name is taken from a path.
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
+use http::request::Parts;
 
 use crate::{Error, Origin, events, guard, health, image, jobs, metadata, purge, upload};
-
-/// The longest JSON of a purge or a generation, in bytes.
-const MAX_REQUEST: usize = 8 << 20;
 
 impl Origin {
     /// The routes of the service.
     pub fn router(&self) -> Router {
-        let images = get(metadata::list).post(upload::post);
         let image = get(image::get).options(image::preflight).put(upload::put).delete(purge::delete);
-        // Uploads bring their own limit, which counts while the body arrives.
-        let (images, image) = (images.layer(DefaultBodyLimit::disable()), image.layer(DefaultBodyLimit::disable()));
         Router::new()
-            .route("/images", images)
+            .route("/images", get(metadata::list).post(upload::post))
             .route("/images/{id}", image)
             .route("/images/{id}/meta", get(metadata::get))
             .route("/purge", post(purge::post))
@@ -29,8 +24,23 @@ impl Origin {
             .route("/readyz", get(health::ready))
             .route("/stats", get(health::stats))
             .fallback(|| async { Error::NotFound("path") })
-            .layer(DefaultBodyLimit::max(MAX_REQUEST))
+            // Whoever reads a body brings a limit for it, which counts while it arrives.
+            .layer(DefaultBodyLimit::disable())
             .layer(from_fn_with_state(self.clone(), guard::stand))
             .with_state(self.clone())
+    }
+}
+
+/// The one name in a path; what is no text is the name of nothing.
+pub(crate) struct Segment(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Segment {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        match Path::<String>::from_request_parts(parts, state).await {
+            Ok(Path(name)) => Ok(Self(name)),
+            Err(_) => Err(Error::NotFound("path")),
+        }
     }
 }

@@ -9,7 +9,7 @@ mod body;
 mod labels;
 
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::LOCATION;
 use http::{HeaderMap, Method, StatusCode};
@@ -18,6 +18,7 @@ use orbit_model::conditional::{self, Decision, Validators};
 use orbit_store::Expect;
 
 use crate::ingest::Arrival;
+use crate::routes::Segment;
 use crate::{Error, Origin, error, image};
 
 pub(crate) async fn post(State(origin): State<Origin>, request: Request) -> Result<Response, Error> {
@@ -26,7 +27,7 @@ pub(crate) async fn post(State(origin): State<Origin>, request: Request) -> Resu
 
 pub(crate) async fn put(
     State(origin): State<Origin>,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     request: Request,
 ) -> Result<Response, Error> {
     let id: ImageId = id.parse()?;

@@ -5,10 +5,12 @@
 
 mod paint;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 
 use self::paint::{Canvas, paint};
 use super::{Error, Generator, Request};
@@ -18,6 +20,8 @@ use super::{Error, Generator, Request};
 pub struct Demo {
     /// How long a picture takes at the least, as a model would.
     delay: Duration,
+    /// One permit a core; it goes with the painting onto its thread, because that goes on when the caller leaves.
+    easels: Arc<Semaphore>,
 }
 
 impl Demo {
@@ -27,7 +31,8 @@ impl Demo {
     /// A generator that waits for `delay` before each picture.
     #[must_use]
     pub fn new(delay: Duration) -> Self {
-        Self { delay }
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self { delay, easels: Arc::new(Semaphore::new(cores)) }
     }
 }
 
@@ -39,7 +44,13 @@ impl Generator for Demo {
 
     async fn generate(&self, request: Request) -> Result<Bytes, Error> {
         tokio::time::sleep(self.delay).await;
-        tokio::task::spawn_blocking(move || draw(&request)).await.map_err(|error| Error::Failed(error.to_string()))?
+        let failed = |error: &dyn std::fmt::Display| Error::Failed(error.to_string());
+        let easel = Arc::clone(&self.easels).acquire_owned().await.map_err(|error| failed(&error))?;
+        let painting = tokio::task::spawn_blocking(move || {
+            let _held = easel;
+            draw(&request)
+        });
+        painting.await.map_err(|error| failed(&error))?
     }
 }
 

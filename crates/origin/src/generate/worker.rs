@@ -53,20 +53,21 @@ pub(crate) async fn work(origin: Origin, batch: Arc<Batch>, index: usize) {
         () = &mut stop => Err(Failure::cancelled()),
         drawn = origin.draw(&batch, index) => drawn,
     };
-    drop(turn);
     let stored = match drawn {
         Ok(arrival) => origin.keep(arrival).await,
         Err(failure) => Err(failure),
     };
+    // Held until here: pictures that are drawn and wait to be stored are bounded by the turns too.
+    drop(turn);
     finish(&origin, &batch, index, stored, true).await;
 }
 
 impl Origin {
     async fn draw(&self, batch: &Batch, index: usize) -> Result<Arrival, Failure> {
-        let (Some(concept), Some(id)) = (batch.concepts.get(index), batch.ids.get(index)) else {
+        let (Some(concept), Some(id)) = (batch.take(index), batch.ids.get(index)) else {
             return Err(Failure::new("internal", "the job has no such concept".to_owned()));
         };
-        let (width, height) = size(concept).map_err(|message| Failure::new("invalid", message))?;
+        let (width, height) = size(&concept).map_err(|message| Failure::new("invalid", message))?;
         let generator = &self.0.parts.generator;
         let seed = concept.seed.unwrap_or(index as u64);
         let source = generator.generate(Request { concept: concept.clone(), width, height, seed }).await?;
@@ -89,7 +90,7 @@ impl Origin {
 }
 
 async fn finish(origin: &Origin, batch: &Batch, index: usize, stored: Result<Manifest, Failure>, began: bool) {
-    let total = batch.concepts.len();
+    let total = batch.ids.len();
     let (thread_id, job) = (batch.thread_id.clone(), batch.id.clone());
     let image = stored.map(|manifest| Metadata::public(&manifest, &origin.config().public_base_url));
     let _telling = batch.telling.lock().await;
@@ -122,7 +123,8 @@ async fn finish(origin: &Origin, batch: &Batch, index: usize, stored: Result<Man
 }
 
 impl Origin {
-    async fn tell(&self, event: Event) {
+    /// Tells the subscribers of a thread; what goes wrong is logged, because what happened has happened.
+    pub(crate) async fn tell(&self, event: Event) {
         let name = event.name();
         if let Err(error) = self.0.parts.events.append(event, self.now()).await {
             tracing::error!(target: "orbit::origin", %error, event = name, "an event was not told");

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, LOCATION};
@@ -12,6 +11,7 @@ use orbit_model::{Concept, Job, JobId, JobRequest};
 
 use super::Batch;
 use crate::generate::worker;
+use crate::routes::Segment;
 use crate::{Error, Origin};
 
 /// The most concepts in one request.
@@ -21,22 +21,21 @@ const MAX_PROMPT: usize = 32 << 10;
 /// The longest style, title or model, in bytes.
 const MAX_SHORT: usize = 200;
 
-pub(crate) async fn post(State(origin): State<Origin>, body: Bytes) -> Result<Response, Error> {
-    let request: JobRequest =
-        serde_json::from_slice(&body).map_err(|error| Error::Invalid(format!("the generation request: {error}")))?;
+pub(crate) async fn post(State(origin): State<Origin>, request: Request) -> Result<Response, Error> {
+    let request: JobRequest = origin.read_json(request, "the generation request").await?;
     check(&request)?;
     let job = origin.accept(request).await?;
     Ok((StatusCode::ACCEPTED, [(LOCATION, job.url.clone())], Json(job)).into_response())
 }
 
-pub(crate) async fn get(State(origin): State<Origin>, Path(id): Path<String>) -> Result<Response, Error> {
+pub(crate) async fn get(State(origin): State<Origin>, Segment(id): Segment) -> Result<Response, Error> {
     let batch = origin.batch(&id)?;
     let job = batch.snapshot(&origin.config().public_base_url);
     Ok(([(CACHE_CONTROL, "no-store")], Json(job)).into_response())
 }
 
 /// Stops what has not been stored yet; what is stored stays.
-pub(crate) async fn cancel(State(origin): State<Origin>, Path(id): Path<String>) -> Result<Json<Job>, Error> {
+pub(crate) async fn cancel(State(origin): State<Origin>, Segment(id): Segment) -> Result<Json<Job>, Error> {
     let batch = origin.batch(&id)?;
     batch.cancelled.cancel();
     Ok(Json(batch.snapshot(&origin.config().public_base_url)))
@@ -53,7 +52,7 @@ impl Origin {
         let batch = Batch::new(request, &self.now().to_string(), events);
         let (batch, is_new) = self.0.jobs.enter(batch)?;
         if is_new {
-            for index in 0..batch.concepts.len() {
+            for index in 0..batch.ids.len() {
                 self.0.jobs.tasks.spawn(worker::work(self.clone(), Arc::clone(&batch), index));
             }
         }

@@ -17,7 +17,7 @@ fn batch(prompts: &[&str], salt: &str) -> Batch {
 }
 
 fn run_to_failure(jobs: &Jobs, batch: &Batch) {
-    for index in 0..batch.concepts.len() {
+    for index in 0..batch.ids.len() {
         jobs.begin(batch, index);
         jobs.end(batch, index, Err(JobState::Failed), true);
     }
@@ -35,6 +35,28 @@ fn an_equal_request_joins_the_one_in_flight_and_not_a_finished_one() {
     run_to_failure(&jobs, &first);
     let (again, is_new) = jobs.enter(batch(&["a", "b"], "3")).unwrap();
     assert!(is_new && again.id != first.id && again.ids != first.ids);
+}
+
+#[test]
+fn nobody_joins_a_cancelled_job() {
+    let jobs = Jobs::new(1, 10);
+    let (first, _) = jobs.enter(batch(&["a"], "1")).unwrap();
+    first.cancelled.cancel();
+    let (second, is_new) = jobs.enter(batch(&["a"], "2")).unwrap();
+    assert!(is_new && second.id != first.id);
+    run_to_failure(&jobs, &first);
+    let (joined, is_new) = jobs.enter(batch(&["a"], "3")).unwrap();
+    assert_eq!((&joined.id, is_new), (&second.id, false), "the end of the first does not make room for a third");
+}
+
+#[test]
+fn a_finished_job_holds_no_prompts() {
+    let jobs = Jobs::new(1, 10);
+    let (batch, _) = jobs.enter(batch(&["a", "b"], "1")).unwrap();
+    assert_eq!(batch.take(0).unwrap().prompt, "a");
+    assert!(batch.take(0).is_none());
+    run_to_failure(&jobs, &batch);
+    assert!(batch.take(1).is_none());
 }
 
 #[test]
