@@ -2,9 +2,10 @@
 
 use axum::Router;
 use axum::extract::Path;
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::StatusCode;
+use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 
 /// Only what comes from here runs, and nothing of it leaves.
@@ -32,23 +33,28 @@ const ASSETS: &[(&str, &str, &[u8])] = assets! {
 
 /// `/` and the files that it loads.
 pub(crate) fn router() -> Router {
-    Router::new().route("/", get(async || file("text/html", INDEX))).route("/_demo/{name}", get(asset))
+    Router::new()
+        .route("/", get(async || file("text/html", INDEX)))
+        .route("/_demo/{name}", get(asset))
+        .layer(map_response(guard))
+}
+
+/// What no answer goes without, errors too.
+async fn guard(mut response: Response) -> Response {
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
 async fn asset(Path(name): Path<String>) -> Response {
     match ASSETS.iter().find(|(known, ..)| *known == name) {
         Some((_, media_type, bytes)) => file(media_type, bytes),
-        None => StatusCode::NOT_FOUND.into_response(),
+        None => orbit_origin::Error::NotFound("path").into_response(),
     }
 }
 
 fn file(media_type: &'static str, bytes: &'static [u8]) -> Response {
-    let headers = [
-        (CONTENT_TYPE, format!("{media_type}; charset=utf-8")),
-        (CACHE_CONTROL, "no-cache".to_owned()),
-        (CONTENT_SECURITY_POLICY, POLICY.to_owned()),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
-    ];
+    let headers = [(CONTENT_TYPE, format!("{media_type}; charset=utf-8")), (CACHE_CONTROL, "no-cache".to_owned())];
     (headers, bytes).into_response()
 }
 

@@ -1,8 +1,10 @@
 //! The HTTP server: one listening socket, a single-threaded runtime on each of several threads.
 //!
 //! Every thread accepts from the same socket and keeps its connections to itself, so a request never moves between
-//! cores. HTTP/1.1 and, with prior knowledge, HTTP/2. At shutdown nothing new is accepted, open requests finish within
-//! the grace period, and idle connections close.
+//! cores. HTTP/1.1 and, with prior knowledge, HTTP/2. A connection that stays silent is closed.
+//!
+//! At shutdown nothing new is accepted, open requests finish within the grace period, and idle connections close. The
+//! threads end together: what one began another may wait for.
 
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
@@ -17,12 +19,18 @@ use http::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::TcpStream;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Barrier;
 use tokio_util::sync::CancellationToken;
 
-/// How long a client may take to send a request's header.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may take to send a request's header, and how long a connection may wait for its next request.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often an HTTP/2 connection on which nothing happens is asked whether anybody is there.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+/// The beginning of an HTTP/2 connection with prior knowledge (RFC 9113 section 3.4); no HTTP/1.1 method is `PRI`.
+const PREFACE: &[u8] = b"PRI";
 /// How long open requests have to finish at shutdown.
 const GRACE: Duration = Duration::from_secs(10);
 /// Connections that may wait to be accepted.
@@ -32,6 +40,9 @@ const BACKLOG: i32 = 1024;
 pub(crate) type Handler = Arc<dyn Fn(Request<Body>) -> ResponseFuture + Send + Sync>;
 /// The answer to come.
 pub(crate) type ResponseFuture = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// What must end before the threads do, apart from open requests.
+pub(crate) type Drain = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 /// A socket that listens and does not answer yet.
 #[derive(Debug)]
@@ -60,15 +71,30 @@ impl Server {
         Ok(self.listener.local_addr()?)
     }
 
-    /// Answers requests until `stop` is cancelled and what was begun has ended.
-    pub(crate) fn run(self, handler: &Handler, stop: &CancellationToken) -> Result<()> {
+    /// Answers requests until `stop` is cancelled and what was begun has ended, `drain` included.
+    pub(crate) fn run(self, handler: &Handler, drain: &Drain, stop: &CancellationToken) -> Result<()> {
+        let together = Arc::new(Barrier::new(self.threads));
         std::thread::scope(|scope| {
             let mut threads = Vec::new();
             for number in 0..self.threads {
-                let (listener, handler, stop) = (self.listener.try_clone()?, Arc::clone(handler), stop.clone());
+                let listener = self.listener.try_clone()?;
+                let (handler, drain, stop) = (Arc::clone(handler), Arc::clone(drain), stop.clone());
+                let together = Arc::clone(&together);
                 let serve = move || -> Result<()> {
                     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-                    runtime.block_on(accept(listener, handler, stop))
+                    runtime.block_on(async {
+                        let listener = tokio::net::TcpListener::from_std(listener)?;
+                        accept(listener, handler, stop).await;
+                        let end = async {
+                            together.wait().await;
+                            drain().await;
+                            together.wait().await;
+                        };
+                        if tokio::time::timeout(GRACE, end).await.is_err() {
+                            tracing::warn!("some work did not end in time and is broken off");
+                        }
+                        Ok(())
+                    })
                 };
                 threads.push(std::thread::Builder::new().name(format!("serve-{number}")).spawn_scoped(scope, serve)?);
             }
@@ -81,11 +107,7 @@ impl Server {
 }
 
 /// One thread's loop.
-async fn accept(listener: TcpListener, handler: Handler, stop: CancellationToken) -> Result<()> {
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-    builder.http2().timer(TokioTimer::new());
+async fn accept(listener: tokio::net::TcpListener, handler: Handler, stop: CancellationToken) {
     let open = GracefulShutdown::new();
     loop {
         let stream = tokio::select! {
@@ -100,34 +122,61 @@ async fn accept(listener: TcpListener, handler: Handler, stop: CancellationToken
                 }
             },
         };
-        // A small answer is one packet; waiting to fill it would only delay it.
-        stream.set_nodelay(true)?;
-        let handler = Arc::clone(&handler);
-        let service = service_fn(move |request: Request<Incoming>| {
-            let answer = handler(request.map(Body::new));
-            async move { Ok::<_, Infallible>(answer.await) }
-        });
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-        let watched = open.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = watched.await {
-                tracing::debug!(%error, "a connection ended early");
-            }
-        });
+        tokio::spawn(serve(stream, Arc::clone(&handler), open.watcher(), stop.clone()));
     }
     drop(listener);
     if tokio::time::timeout(GRACE, open.shutdown()).await.is_err() {
         tracing::warn!("some requests did not finish in time and are broken off");
     }
-    Ok(())
 }
 
-/// Cancelled once when the process is asked to end: SIGTERM, or Ctrl-C.
-pub(crate) async fn asked_to_stop() -> Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
+/// One connection, from its first byte to its end.
+async fn serve(stream: TcpStream, handler: Handler, watcher: Watcher, stop: CancellationToken) {
+    // A small answer is one packet; waiting to fill it would only delay it. A peer that has gone already says so below.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let answer = handler(request.map(Body::new));
+        async move { Ok::<_, Infallible>(answer.await) }
+    });
+    let mut first = [0; PREFACE.len()];
+    let length = tokio::select! {
+        () = stop.cancelled() => return,
+        () = tokio::time::sleep(HEADER_TIMEOUT) => return,
+        length = stream.peek(&mut first) => length.unwrap_or(0),
+    };
+    let io = TokioIo::new(stream);
+    let ended = if first[..length] == *PREFACE {
+        let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+        builder.timer(TokioTimer::new()).keep_alive_interval(PING_INTERVAL);
+        watcher.watch(builder.serve_connection(io, service)).await
+    } else {
+        let mut builder = hyper::server::conn::http1::Builder::new();
+        builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+        watcher.watch(builder.serve_connection(io, service)).await
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
     }
-    Ok(())
+}
+
+/// The signals by which the process is asked to end: SIGTERM, and Ctrl-C.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Listens from now on; before, a signal ends the process at once. Called in a runtime.
+    pub(crate) fn listen() -> Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

@@ -50,12 +50,13 @@ fn with_file(command: Command, path: &Path) -> Result<Command> {
 
 /// Gives flags the values of a table as their defaults.
 fn with_defaults(command: Command, table: &toml::Table) -> Result<Command> {
-    let known = flags(&command);
+    // Only settings: `all = true` must not become the default of `orbit purge --all`.
+    let mut known = flags(&command);
+    known.retain(|flag| flag.get_env().is_some());
     let mut defaults = Vec::new();
     for (key, value) in table {
         let Some(flag) = known.iter().find(|flag| flag.get_long() == Some(key.replace('_', "-").as_str())) else {
-            let names: Vec<_> =
-                known.iter().filter(|flag| flag.get_env().is_some()).filter_map(Arg::get_long).collect();
+            let names: Vec<_> = known.iter().filter_map(Arg::get_long).collect();
             bail!("`{key}` is no setting; the settings are {}", names.join(", "));
         };
         let text = match value {
@@ -117,6 +118,7 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_refused_by_name() {
+        assert!(serve("all = true", &["serve"]).is_err(), "a flag of a command is no setting");
         let error = serve("colour = 1", &["serve"]).unwrap_err().to_string();
         assert!(error.starts_with("`colour` is no setting") && error.contains("data-dir"), "{error}");
     }

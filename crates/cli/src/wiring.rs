@@ -14,20 +14,23 @@ use orbit_model::{Access, EdgeStats, PurgeRequest, Removed};
 use orbit_origin::generate::Demo;
 use orbit_origin::{Copies, NoCopies};
 use orbit_store::{MemoryLog, Store};
+use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::clock::SystemClock;
 use crate::flags;
 use crate::output;
-use crate::server::{Handler, Server, asked_to_stop};
+use crate::server::{Drain, Handler, Server, Signals};
 
 /// Everything that one process runs.
 pub(crate) struct Node {
     /// Answers requests.
-    pub(crate) handler: Handler,
-    /// The truth, where this node owns it.
-    pub(crate) origin: Option<orbit_origin::Origin>,
+    handler: Handler,
+    /// Ends what has no end of its own: event streams, queued concepts.
+    stop: Box<dyn FnOnce() + Send>,
+    /// What must end before the process does.
+    drain: Drain,
 }
 
 impl Node {
@@ -55,7 +58,7 @@ impl Node {
             let routes = routes.clone();
             Box::pin(async move { routes.oneshot(request).await.unwrap_or_else(|never| match never {}) })
         });
-        Ok(Self { handler, origin: Some(origin) })
+        Ok(Self::owning(origin, handler))
     }
 
     /// The origin alone.
@@ -66,18 +69,29 @@ impl Node {
             let routes = routes.clone();
             Box::pin(async move { routes.oneshot(request).await.unwrap_or_else(|never| match never {}) })
         });
-        Ok(Self { handler, origin: Some(origin) })
+        Ok(Self::owning(origin, handler))
+    }
+
+    /// A node that owns truth: at its end what has been drawn is stored, and no change of an image is cut short.
+    fn owning(origin: orbit_origin::Origin, handler: Handler) -> Self {
+        let stopped = origin.clone();
+        let drain: Drain = Arc::new(move || {
+            let origin = origin.clone();
+            Box::pin(async move { origin.idle().await })
+        });
+        Self { handler, stop: Box::new(move || stopped.stop()), drain }
     }
 
     /// The edge alone, in front of an upstream at a URL.
     pub(crate) fn edge(edge: &flags::Edge, upstream: &str, access: &Access) -> Result<Self> {
         let upstream: Arc<dyn Upstream> = Arc::new(HttpUpstream::new(upstream, edge.upstream_timeout)?);
         let edge = orbit_edge::Edge::new(edge_config(edge), upstream, access.clone(), Arc::new(SystemClock))?;
+        let stopped = edge.clone();
         let handler: Handler = Arc::new(move |request| {
             let edge = edge.clone();
             Box::pin(async move { edge.handle(request).await })
         });
-        Ok(Self { handler, origin: None })
+        Ok(Self { handler, stop: Box::new(move || stopped.stop()), drain: Arc::new(|| Box::pin(async {})) })
     }
 
     /// Answers requests until the process is asked to end, then lets what was begun finish.
@@ -86,34 +100,47 @@ impl Node {
     }
 
     /// The same, with something to do as soon as requests are answered.
-    pub(crate) fn run_beside(self, server: Server, beside: impl FnOnce() -> Result<()> + Send) -> Result<()> {
+    pub(crate) fn run_beside<F>(self, server: Server, beside: F) -> Result<()>
+    where
+        F: FnOnce() -> Result<()> + Send + 'static,
+    {
+        let runtime = runtime()?;
         let stop = CancellationToken::new();
+        // Before the address is told: whoever has it may send a signal.
+        let mut signals = runtime.block_on(async { Signals::listen() })?;
         output::line(&format!("listening on http://{}", server.address()?))?;
+        let stopping = stop.clone();
+        // Not waited for: what it does ends with the process.
+        std::thread::spawn(move || match beside() {
+            Err(error) if !stopping.is_cancelled() => drop(output::report(&error)),
+            _ => {}
+        });
         std::thread::scope(|scope| {
-            let serving = scope.spawn(|| server.run(&self.handler, &stop));
-            scope.spawn(|| {
-                if let Err(error) = beside() {
-                    output::report(&error);
+            let serving = scope.spawn(|| {
+                let served = server.run(&self.handler, &self.drain, &stop);
+                stop.cancel();
+                served
+            });
+            runtime.block_on(async {
+                tokio::select! {
+                    () = signals.next() => tracing::info!("stopping: open requests finish first"),
+                    () = stop.cancelled() => {}
                 }
             });
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let asked = runtime.block_on(asked_to_stop());
-            tracing::info!("stopping: open requests finish first");
-            if let Some(origin) = &self.origin {
-                origin.stop();
-                // The servers' threads still run, and with them the tasks that store what has been drawn.
-                runtime.block_on(origin.idle());
-            }
+            (self.stop)();
             stop.cancel();
-            serving.join().unwrap_or_else(|_| bail!("the server panicked"))?;
-            asked
+            serving.join().unwrap_or_else(|_| bail!("the server panicked"))
         })
     }
 }
 
 /// Runs what must be done before a server's own threads exist.
 pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T> {
-    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work))
+    Ok(runtime()?.block_on(work))
+}
+
+fn runtime() -> Result<Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
 }
 
 /// Who may write, from the flags; refuses an address that others can reach without a token.

@@ -65,7 +65,8 @@ impl Demo {
         let data_dir = self.data_dir.clone().or_else(|| temporary.as_ref().map(|folder| folder.path().to_owned()));
         let origin = flags::Origin { data_dir: data_dir.unwrap_or_default(), making: self.making.clone() };
         let node = wiring::block_on(Node::serve(&origin, &self.edge, &Access::loopback_only(), page::router()))??;
-        node.run_beside(server, || show(address, self.thread.clone()))?;
+        let thread = self.thread.clone();
+        node.run_beside(server, move || show(address, thread))?;
         Ok(ExitCode::SUCCESS)
     }
 

@@ -106,8 +106,13 @@ impl Doctor {
                 output::line(&output::plain(&line))?;
             }
         }
-        let failed = findings.iter().any(|finding| finding.state == State::Failed);
-        Ok(if failed { Exit::Failed.into() } else { ExitCode::SUCCESS })
+        let mut failed = findings.iter().filter(|finding| finding.state == State::Failed);
+        Ok(match failed.next_back() {
+            None => ExitCode::SUCCESS,
+            // Without a server that answers this is the last check, and the code is that of any client command.
+            Some(last) if last.check == server::ALIVE => Exit::Unreachable.into(),
+            Some(_) => Exit::Failed.into(),
+        })
     }
 }
 

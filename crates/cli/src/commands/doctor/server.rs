@@ -17,8 +17,11 @@ pub(super) enum Role {
     Edge,
 }
 
+/// The check without which no other makes sense.
+pub(super) const ALIVE: &str = "server";
+
 pub(super) fn alive(client: &Client) -> Finding {
-    let check = "server";
+    let check = ALIVE;
     match ask(client, client.get("/healthz")) {
         Ok(answer) if answer.status() == StatusCode::OK => Finding::ok(check, format!("{} answers", client.base())),
         Ok(answer) => Finding::failed(
