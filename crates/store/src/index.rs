@@ -143,6 +143,9 @@ pub trait ImageIndex: Send + Sync + Debug {
 }
 
 /// The time by which lists are ordered, in microseconds: it covers all of jiff's range in 64 bits.
+///
+/// Whole milliseconds, which is what a manifest keeps: a cursor is made of a manifest that was read again, and a finer
+/// key in the rows would put those of the same millisecond before it, where no page shows them.
 pub(crate) fn order_key(at: Timestamp) -> i64 {
-    at.as_microsecond()
+    at.as_millisecond() * 1_000
 }

@@ -16,6 +16,7 @@ macro_rules! image_index_laws {
             a_row_says_what_was_settled_last,
             an_intent_stays_until_it_is_settled,
             lists_in_pages_are_newest_first_and_complete,
+            times_finer_than_a_manifest_keeps_hide_no_image,
             lists_are_narrowed_by_thread_and_style,
             rows_that_come_and_go_between_pages_hide_and_repeat_no_others,
             a_cursor_that_is_none_of_ours_is_refused,
@@ -102,6 +103,20 @@ pub(crate) async fn lists_in_pages_are_newest_first_and_complete(index: Shared) 
     for (limit, length) in [(0, 1), (usize::MAX, 40)] {
         let page = index.list(&Query { limit, ..Query::default() }).await.unwrap();
         assert_eq!(page.manifests.len(), length, "asked for {limit}");
+    }
+}
+
+pub(crate) async fn times_finer_than_a_manifest_keeps_hide_no_image(index: Shared) {
+    for number in 0..20 {
+        let mut manifest = image(&format!("image-{number:02}"), "x").at(0).manifest;
+        manifest.created_at += jiff::SignedDuration::from_micros(number * 7 % 20 * 100);
+        settle(&index, &manifest).await;
+    }
+    for limit in [1, 3, 19] {
+        let mut ids = pages(&index, Query { limit, ..Query::default() }).await;
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), 20, "in pages of {limit}");
     }
 }
 

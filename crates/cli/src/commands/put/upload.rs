@@ -13,8 +13,9 @@ use super::inputs::Input;
 use crate::client::{Client, Exit, Failure, header, is_cut};
 use crate::output;
 
-/// From this size on a body waits for leave to be sent.
-const LARGE_BYTES: usize = 1 << 20;
+/// From this size on a body waits for leave to be sent: a server that refuses it unread hangs up, and its answer is lost
+/// on a client that is still sending.
+const LARGE_BYTES: usize = 4 << 10;
 /// How often a busy server is asked again.
 const MAX_RETRIES: u32 = 5;
 /// The longest time to wait for a busy server.

@@ -1,0 +1,168 @@
+//! A running server: started on a free port, stopped by SIGTERM or SIGKILL to its own process, never left behind.
+//!
+//! What it writes to standard error is kept, and shown when the test that started it fails.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStderr, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{Client, Folder, Output, eventually, orbit};
+
+/// A server that is not started yet.
+#[derive(Debug)]
+pub(crate) struct Launch {
+    words: Vec<String>,
+    environment: Vec<(String, String)>,
+}
+
+impl Launch {
+    /// `orbit serve` on a data folder; the demo generator takes no time of its own.
+    pub(crate) fn serve(folder: &Folder) -> Self {
+        Self::role("serve").variable("ORBIT_DEMO_DELAY", "0ms").on(folder)
+    }
+
+    /// `orbit origin` on a data folder.
+    pub(crate) fn origin(folder: &Folder) -> Self {
+        Self::role("origin").variable("ORBIT_DEMO_DELAY", "0ms").on(folder)
+    }
+
+    /// `orbit edge` in front of an upstream.
+    pub(crate) fn edge(upstream: &str) -> Self {
+        Self::role("edge").words(&["--upstream", upstream])
+    }
+
+    fn role(role: &str) -> Self {
+        Self { words: vec![role.to_owned()], environment: Vec::new() }
+    }
+
+    /// Adds words to the command line.
+    pub(crate) fn words(mut self, words: &[&str]) -> Self {
+        self.words.extend(words.iter().map(|&word| word.to_owned()));
+        self
+    }
+
+    fn on(self, folder: &Folder) -> Self {
+        self.words(&["--data-dir", folder.path().to_str().unwrap()])
+    }
+
+    /// Sets the token.
+    pub(crate) fn token(self, token: &str) -> Self {
+        self.variable("ORBIT_TOKEN", token)
+    }
+
+    /// Sets an environment variable.
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts it on a free port, and waits until it says where it listens.
+    pub(crate) fn start(self) -> Server {
+        let listens = self.words.iter().any(|word| word == "--listen");
+        let this = if listens { self } else { self.words(&["--listen", "127.0.0.1:0"]) };
+        let mut command = orbit::command();
+        command.args(&this.words).envs(this.environment.iter().cloned());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = Log::follow(child.stderr.take().unwrap());
+        let mut first = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        let Some(address) = first.trim_end().strip_prefix("listening on http://") else {
+            let status = child.wait().unwrap();
+            panic!("`orbit {}` did not start ({status}): {}", this.words.join(" "), log.text());
+        };
+        let address = address.parse().unwrap();
+        Server { child, address, log, client: Client::new(address) }
+    }
+
+    /// Starts it where it must refuse to start, and returns what it said.
+    pub(crate) fn refused(self) -> Output {
+        let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
+        let environment: Vec<(&str, &str)> = self.environment.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let output = orbit(&words, &environment, &[]);
+        assert!(output.code.is_some_and(|code| code != 0) && output.stdout.is_empty(), "{output:?}");
+        output
+    }
+}
+
+/// A server that answers.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    log: Log,
+    pub(crate) client: Client,
+}
+
+impl Server {
+    /// `http://ADDRESS`.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.text()
+    }
+
+    /// Asks it to end, and returns at once.
+    pub(crate) fn terminate(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        eventually("the server's end", || self.child.try_wait().unwrap())
+    }
+
+    /// Asks it to end and waits until it has.
+    pub(crate) fn stop(mut self) {
+        self.terminate();
+        let status = self.wait();
+        assert!(status.success(), "{status}");
+    }
+
+    /// Ends it at once, whatever it is doing.
+    pub(crate) fn kill(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        // It may have ended by itself; then there is nothing to kill.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end();
+        if std::thread::panicking() {
+            println!("--- what {} said:\n{}", self.address, self.log.text());
+        }
+    }
+}
+
+/// What a process writes to standard error, as far as it has.
+#[derive(Debug, Clone)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn follow(mut stderr: ChildStderr) -> Self {
+        let log = Self(Arc::default());
+        let bytes = Arc::clone(&log.0);
+        std::thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            while let Ok(length @ 1..) = stderr.read(&mut chunk) {
+                bytes.lock().unwrap().extend_from_slice(&chunk[..length]);
+            }
+        });
+        log
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
