@@ -142,7 +142,7 @@ impl Edge {
                 let exchange = async {
                     let (mut parts, body) = upstream.send(request).await?.into_parts();
                     hop_by_hop::remove(&mut parts.headers);
-                    let body = take_in(body, config.max_fill_bytes).await?;
+                    let body = take_in(body, config.max_fill_bytes, upstream.brings_own_buffers()).await?;
                     Ok(http::Response::from_parts(parts, body))
                 };
                 tokio::time::timeout(config.upstream_timeout, exchange)
@@ -158,9 +158,9 @@ type FetchFuture = std::pin::Pin<Box<dyn Future<Output = Result<http::Response<B
 /// The largest body that is copied so as not to keep the buffer that it arrived in, in bytes.
 const MAX_COPIED: usize = 256 << 10;
 
-/// Collects a body into one piece. A small one is copied: as it arrived it may be a slice of a much larger buffer,
+/// Collects a body into one piece. Unless it is `owned`, a small one is copied: as it arrived it may be a slice of a much larger buffer,
 /// which would stay for as long as the slice is kept.
-async fn take_in(body: Body, max_bytes: u64) -> Result<Bytes, orbit_cache::Error> {
+async fn take_in(body: Body, max_bytes: u64, owned: bool) -> Result<Bytes, orbit_cache::Error> {
     let limit = usize::try_from(max_bytes).unwrap_or(usize::MAX);
     let collected = Limited::new(body, limit).collect().await.map_err(|error| {
         if error.is::<http_body_util::LengthLimitError>() {
@@ -169,7 +169,7 @@ async fn take_in(body: Body, max_bytes: u64) -> Result<Bytes, orbit_cache::Error
         orbit_cache::Error::Unavailable(error.to_string())
     })?;
     let bytes = collected.to_bytes();
-    Ok(if bytes.len() <= MAX_COPIED { Bytes::copy_from_slice(&bytes) } else { bytes })
+    Ok(if owned || bytes.len() > MAX_COPIED { bytes } else { Bytes::copy_from_slice(&bytes) })
 }
 
 pub(crate) fn unavailable(error: impl std::fmt::Display) -> orbit_cache::Error {

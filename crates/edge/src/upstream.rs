@@ -18,4 +18,9 @@ pub use self::in_process::ServiceUpstream;
 pub trait Upstream: Send + Sync + std::fmt::Debug {
     /// Sends a request, whose URI is a path and query, and returns the answer once its header has come.
     async fn send(&self, request: Request<Body>) -> Result<Response<Body>, orbit_cache::Error>;
+
+    /// Whether a body of one piece is a buffer of its own, and not a slice of one in which it arrived.
+    fn brings_own_buffers(&self) -> bool {
+        false
+    }
 }

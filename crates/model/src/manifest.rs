@@ -140,7 +140,6 @@ pub struct Manifest {
     /// The image's name.
     pub id: ImageId,
     /// What its owner said of it.
-    #[serde(flatten)]
     pub labels: Labels,
     /// When it was stored.
     #[serde(with = "crate::clock::millis")]

@@ -1,5 +1,8 @@
-//! JSON bodies of requests that are not uploads: bounded in size and in time (T-DOS-3).
+//! Bodies of requests that are not uploads: bounded in size and in time (T-DOS-3), and those that nobody wants.
 
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
@@ -9,6 +12,24 @@ use crate::{Error, Origin};
 
 /// The largest body, in bytes.
 const MAX_BYTES: usize = 8 << 20;
+
+/// How much of a refused body is read, in bytes, and for how long.
+const MAX_DRAINED: u64 = 1 << 20;
+const DRAIN_TIME: Duration = Duration::from_millis(200);
+
+/// Reads the rest of a small body that is refused: a client that is still sending when the connection closes may never see
+/// the answer that says why. A large one is broken off.
+pub(crate) async fn drain(body: Body) {
+    let size = body.size_hint();
+    if size.lower() > MAX_DRAINED || body.is_end_stream() {
+        return;
+    }
+    let limit = usize::try_from(MAX_DRAINED).unwrap_or(usize::MAX);
+    let mut rest = Limited::new(body, limit);
+    let reading = async { while let Some(Ok(_)) = rest.frame().await {} };
+    // Too slow or too much: the answer is given all the same.
+    let _ = tokio::time::timeout(DRAIN_TIME, reading).await;
+}
 
 impl Origin {
     /// Reads the body of a request as JSON; `what` names it in errors.

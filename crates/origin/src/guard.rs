@@ -6,7 +6,7 @@ use axum::response::Response;
 use http::HeaderValue;
 use http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
 
-use crate::{Origin, error};
+use crate::{Origin, body, error};
 
 /// Lets reads pass, and writes by who may write; then adds what no answer goes without (T-KEY-6).
 pub(crate) async fn stand(State(origin): State<Origin>, request: Request, next: Next) -> Response {
@@ -16,7 +16,10 @@ pub(crate) async fn stand(State(origin): State<Origin>, request: Request, next: 
     };
     let mut response = match checked {
         Ok(()) => error::explained(next.run(request).await),
-        Err(refusal) => error::refused(refusal),
+        Err(refusal) => {
+            body::drain(request.into_body()).await;
+            error::refused(refusal)
+        }
     };
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

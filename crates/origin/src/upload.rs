@@ -17,6 +17,7 @@ use orbit_model::ImageId;
 use orbit_model::conditional::{self, Decision, Validators};
 use orbit_store::Expect;
 
+use crate::body::drain;
 use crate::ingest::Arrival;
 use crate::routes::Segment;
 use crate::{Error, Origin, error, image};
@@ -33,13 +34,22 @@ pub(crate) async fn put(
     let id: ImageId = id.parse()?;
     match origin.expectation(&id, request.headers()).await? {
         Some(expect) => origin.take_in(Some(id), expect, request).await,
-        None => Ok(error::precondition_failed()),
+        None => {
+            drain(request.into_body()).await;
+            Ok(error::precondition_failed())
+        }
     }
 }
 
 impl Origin {
     async fn take_in(&self, id: Option<ImageId>, expect: Expect, request: Request) -> Result<Response, Error> {
-        let place = self.0.pool.try_enter()?;
+        let place = match self.0.pool.try_enter() {
+            Ok(place) => place,
+            Err(busy) => {
+                drain(request.into_body()).await;
+                return Err(busy);
+            }
+        };
         let upload = body::read(request, self.config()).await?;
         let arrival = Arrival { id, source: upload.source, labels: upload.labels };
         let stored = self.ingest(arrival, expect, &place).await?;

@@ -7,7 +7,8 @@
 //! {root}/lock     held for as long as a process uses the root
 //! ```
 //!
-//! [`Root`] owns that layout, `folder` the work in it; this file only takes both onto blocking threads. Symbolic links
+//! [`Root`] owns that layout, `folder` the work in it; this file only takes both onto blocking threads, unless `cached` has
+//! the answer at once. Symbolic links
 //! below the root are refused, so that no id ever reaches a file elsewhere.
 
 use std::path::Path;
@@ -20,6 +21,7 @@ use orbit_model::{BlobName, ImageId, Manifest};
 use crate::blob::{parse_manifest, whole_blob};
 use crate::{BlobStore, Deleted, Error, File, PutMode, blocking};
 
+mod cached;
 mod folder;
 mod root;
 
@@ -58,6 +60,11 @@ impl BlobStore for FileSystem {
     }
 
     async fn get(&self, id: &ImageId, file: File<'_>) -> Result<Bytes, Error> {
+        if file == File::Manifest
+            && let Some(bytes) = cached::read_manifest(&self.0, id)
+        {
+            return Ok(bytes);
+        }
         let name = file.as_str().to_owned();
         self.run(id, move |root, id| folder::read(&folder::find(root, id)?, &name)).await
     }
@@ -77,6 +84,9 @@ impl BlobStore for FileSystem {
     }
 
     async fn read_image(&self, id: &ImageId) -> Result<(Manifest, Bytes), Error> {
+        if let Some(image) = cached::read_image(&self.0, id) {
+            return Ok(image);
+        }
         self.run(id, |root, id| {
             let folder = folder::find(root, id)?;
             let manifest = parse_manifest(id, &folder::read(&folder, BlobName::MANIFEST)?)?;

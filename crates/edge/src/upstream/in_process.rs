@@ -38,4 +38,8 @@ where
             Err(never) => match never {},
         }
     }
+
+    fn brings_own_buffers(&self) -> bool {
+        true
+    }
 }
