@@ -1,38 +1,64 @@
 //! Fill: puts one picture under many ids into a store, without encoding and writing it as often.
 //!
-//! The first goes in through the server. The others are folders beside it, as the store lays them out: the same files
-//! as hard links, and a manifest with another id. `orbit reindex` then makes the index from the manifests, as after a
-//! backup. So 100,000 images cost no disk but their manifests, and no time of the encoder.
+//! The first goes in through the server. The others are folders beside it, as the store lays them out: a manifest with
+//! another id, and the same files as hard links, so that 100,000 images cost no disk but their manifests, and no time of
+//! the encoder. Where lists are asked for, `orbit reindex` makes the index from the manifests, as after a restored backup.
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::orbit::Orbit;
 
-/// Puts `png` under `PREFIX0` and so on, `count` ids in all, into a new store.
+/// So many ids share a file; one in ext4 has at most 65,000 names.
+const LINKED: u64 = 10_000;
+
+/// Puts `png` under `PREFIX0` and so on, `count` ids in all, into a new store; only the first is in the index.
 pub(crate) fn store(store: &Path, logs: &Path, prefix: &str, png: &[u8], count: u64) -> Result<()> {
-    let first = format!("{prefix}0");
+    let id = |n: u64| format!("{prefix}{n}");
     let serve = Orbit::serve(store, logs)?;
-    serve.put(&first, png)?;
+    serve.put(&id(0), png)?;
     drop(serve);
     let images = store.join("images");
     for n in 1..count {
-        copy(&images, &first, &format!("{prefix}{n}")).with_context(|| format!("copying {first} as {prefix}{n}"))?;
+        let (from, files): (_, Duplicate) = match n % LINKED {
+            0 => (id(0), |from, to| fs::copy(from, to).map(|_| ())),
+            past => (id(n - past), |from, to| fs::hard_link(from, to)),
+        };
+        copy(&images, &from, &id(n), files).with_context(|| format!("copying {from} as {}", id(n)))?;
     }
-    Orbit::reindex(store)
+    settle(store)
 }
 
-/// Makes the folder of `id` from that of `first`.
-fn copy(images: &Path, first: &str, id: &str) -> Result<()> {
+/// Makes the index of a filled store and returns how long that took.
+pub(crate) fn index(store: &Path) -> Result<Duration> {
+    let since = Instant::now();
+    Orbit::reindex(store)?;
+    let took = since.elapsed();
+    settle(store)?;
+    Ok(took)
+}
+
+/// Writes to disk what else would be written while something is measured.
+fn settle(store: &Path) -> Result<()> {
+    ensure!(Command::new("sync").arg("-f").arg(store).status()?.success(), "sync failed");
+    Ok(())
+}
+
+type Duplicate = fn(&Path, &Path) -> std::io::Result<()>;
+
+/// Makes the folder of `id` from that of `first`, its files by `duplicate`.
+fn copy(images: &Path, first: &str, id: &str, duplicate: Duplicate) -> Result<()> {
     let [from, to] = [first, id].map(|id| images.join(shard(id)).join(id));
     fs::create_dir_all(&to)?;
     for entry in fs::read_dir(&from)? {
         let entry = entry?;
         if entry.file_name() != "manifest.json" {
-            fs::hard_link(entry.path(), to.join(entry.file_name()))?;
+            duplicate(&entry.path(), &to.join(entry.file_name()))?;
         }
     }
     let mut manifest: Value = serde_json::from_slice(&fs::read(from.join("manifest.json"))?)?;
@@ -57,7 +83,7 @@ mod tests {
         fs::create_dir_all(&from).unwrap();
         fs::write(from.join("image-abc.webp"), b"pixels").unwrap();
         fs::write(from.join("manifest.json"), br#"{"version":1,"id":"s0","style":null}"#).unwrap();
-        copy(images.path(), "s0", "s1").unwrap();
+        copy(images.path(), "s0", "s1", |from, to| fs::hard_link(from, to)).unwrap();
         let to = images.path().join(shard("s1")).join("s1");
         assert_eq!(fs::read(to.join("image-abc.webp")).unwrap(), b"pixels");
         let manifest: Value = serde_json::from_slice(&fs::read(to.join("manifest.json")).unwrap()).unwrap();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use orbit_model::{Stats, TierStats};
 
 use crate::ask;
 use crate::peer::Peer;
@@ -38,7 +38,7 @@ impl Orbit {
 
     /// Makes the index of `store` again from the manifests; nothing may be running on it.
     pub(crate) fn reindex(store: &Path) -> Result<()> {
-        let mut command = Command::new(binary()?);
+        let mut command = command()?;
         command.arg("reindex").arg("--data-dir").arg(store).stdout(Stdio::null());
         ensure!(command.status()?.success(), "orbit reindex failed");
         Ok(())
@@ -56,15 +56,14 @@ impl Orbit {
         self.peer.pid()
     }
 
-    /// How many requests the edge's memory could not answer so far.
-    pub(crate) fn misses(&self) -> Result<u64> {
-        let stats: Value = ask::json(&format!("{}/stats", self.origin))?;
-        let misses = stats.pointer("/edge/memory/misses").and_then(Value::as_u64);
-        misses.with_context(|| format!("/stats shows no /edge/memory/misses: {stats}"))
+    /// What the edge's memory holds, and how many requests it could answer so far.
+    pub(crate) fn memory(&self) -> Result<TierStats> {
+        let stats: Stats = ask::json(&format!("{}/stats", self.origin))?;
+        Ok(stats.edge.context("/stats shows no edge")?.memory)
     }
 
     fn start(role: &str, arguments: [&Path; 2], logs: &Path) -> Result<Self> {
-        let mut command = Command::new(binary()?);
+        let mut command = command()?;
         command.arg(role).args(["--listen", "127.0.0.1:0", "--log-level", "off"]).args(arguments);
         command.stdout(Stdio::piped());
         let mut peer = Peer::start(role, &mut command, logs)?;
@@ -75,10 +74,16 @@ impl Orbit {
     }
 }
 
-/// The binary to measure.
-pub(crate) fn binary() -> Result<PathBuf> {
+/// The binary to measure, without settings from the environment.
+fn command() -> Result<Command> {
     let built = || results::project().join("target/release/orbit");
     let path = std::env::var_os("ORBIT_BIN").map_or_else(built, PathBuf::from);
     ensure!(path.exists(), "{} is missing: cargo build --release -p orbit, or set ORBIT_BIN", path.display());
-    Ok(path)
+    let mut command = Command::new(path);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("ORBIT_") {
+            command.env_remove(name);
+        }
+    }
+    Ok(command)
 }

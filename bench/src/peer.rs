@@ -2,10 +2,10 @@
 //!
 //! `orbit` and `baseline` say what to start. A peer ends with the value that holds it, also when a bench fails.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,15 +21,17 @@ const POLL: Duration = Duration::from_millis(2);
 pub(crate) struct Peer {
     name: String,
     child: Child,
+    /// What it writes to standard error.
+    log: PathBuf,
 }
 
 impl Peer {
     /// Starts `command`; what it writes to standard error goes to `NAME.log` in `folder`.
     pub(crate) fn start(name: &str, command: &mut Command, folder: &Path) -> Result<Self> {
-        let log = File::create(folder.join(format!("{name}.log")))?;
-        let child = command.stdin(Stdio::null()).stderr(log).spawn();
+        let log = folder.join(format!("{name}.log"));
+        let child = command.stdin(Stdio::null()).stderr(File::create(&log)?).spawn();
         let child = child.with_context(|| format!("{name} did not start: {command:?}"))?;
-        Ok(Self { name: name.to_owned(), child })
+        Ok(Self { name: name.to_owned(), child, log })
     }
 
     /// The process id.
@@ -42,10 +44,10 @@ impl Peer {
         let since = Instant::now();
         while !ready() {
             if let Some(status) = self.child.try_wait()? {
-                bail!("{} ended with {status} before it answered", self.name);
+                bail!("{} ended with {status} before it answered: {}", self.name, self.said());
             }
             if since.elapsed() > START {
-                bail!("{} did not answer within {START:?}", self.name);
+                bail!("{} did not answer within {START:?}: {}", self.name, self.said());
             }
             thread::sleep(POLL);
         }
@@ -59,11 +61,16 @@ impl Peer {
         let mut line = String::new();
         lines.read_line(&mut line)?;
         if line.is_empty() {
-            bail!("{} ended without a word", self.name);
+            bail!("{} ended before it listened: {}", self.name, self.said());
         }
         // Read on, or the peer would block on a full pipe.
         thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
         Ok(line.trim_end().to_owned())
+    }
+
+    /// Its standard error so far.
+    fn said(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// Asks the process to end, and ends it if it doesn't.
@@ -112,7 +119,10 @@ mod tests {
     #[test]
     fn a_peer_that_ends_is_not_waited_for() {
         let folder = tempfile::tempdir().unwrap();
-        let mut peer = Peer::start("false", &mut Command::new("false"), folder.path()).unwrap();
-        assert!(peer.wait(|| false).is_err());
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo no such port >&2; exit 1"]);
+        let mut peer = Peer::start("sh", &mut command, folder.path()).unwrap();
+        let error = peer.wait(|| false).unwrap_err().to_string();
+        assert!(error.contains("no such port"), "{error}");
     }
 }

@@ -3,10 +3,7 @@
 //! Noise sets how many bytes an encoder needs, so one procedure gives 60 KB and 1.5 MB. The same seed gives the same
 //! bytes on every machine.
 
-use std::io::Cursor;
-
 use anyhow::{Result, ensure};
-use image::{ImageFormat, Rgb, RgbImage};
 use orbit_codec::{Limits, Quality};
 
 /// A picture before and after the encoder.
@@ -23,8 +20,7 @@ pub(crate) fn of_bytes(side: u32, bytes: usize) -> Result<Picture> {
     let (mut low, mut high) = (0.0, 128.0);
     loop {
         let noise = f64::midpoint(low, high);
-        let pixels = paint(side, noise, 1);
-        let source = png(&pixels)?;
+        let source = png(side, noise, 1)?;
         let webp = orbit_codec::encode(&source, &Limits::default(), Quality::default())?.webp;
         if webp.len().abs_diff(bytes) <= bytes / 100 {
             return Ok(Picture { source, webp });
@@ -34,8 +30,13 @@ pub(crate) fn of_bytes(side: u32, bytes: usize) -> Result<Picture> {
     }
 }
 
-/// A gradient, different for each seed, under uniform noise of at most `noise` levels up and down.
-pub(crate) fn paint(side: u32, noise: f64, seed: u64) -> RgbImage {
+/// A square as PNG: a gradient, different for each seed, under uniform noise of at most `noise` levels up and down.
+pub(crate) fn png(side: u32, noise: f64, seed: u64) -> Result<Vec<u8>> {
+    Ok(orbit_codec::encode_png(side, side, &paint(side, noise, seed))?)
+}
+
+/// The square's pixels, RGBA and opaque.
+fn paint(side: u32, noise: f64, seed: u64) -> Vec<u8> {
     // xorshift64 never leaves 0, so the seed is mixed first.
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut random = move || {
@@ -47,20 +48,16 @@ pub(crate) fn paint(side: u32, noise: f64, seed: u64) -> RgbImage {
     let from: [f64; 3] = std::array::from_fn(|_| 40.0 + 80.0 * random());
     let to: [f64; 3] = std::array::from_fn(|_| 120.0 + 100.0 * random());
     let span = f64::from(2 * side);
-    RgbImage::from_fn(side, side, |x, y| {
+    let mut rgba = Vec::with_capacity(4 * side as usize * side as usize);
+    for (y, x) in (0..side).flat_map(|y| (0..side).map(move |x| (y, x))) {
         let at = f64::from(x + y) / span;
-        Rgb(std::array::from_fn(|channel| {
-            let level = from[channel] + (to[channel] - from[channel]) * at + (2.0 * random() - 1.0) * noise;
-            level.clamp(0.0, 255.0) as u8
-        }))
-    })
-}
-
-/// The pixels as PNG.
-pub(crate) fn png(pixels: &RgbImage) -> Result<Vec<u8>> {
-    let mut bytes = Cursor::new(Vec::new());
-    pixels.write_to(&mut bytes, ImageFormat::Png)?;
-    Ok(bytes.into_inner())
+        for (from, to) in from.iter().zip(to) {
+            let level = from + (to - from) * at + (2.0 * random() - 1.0) * noise;
+            rgba.push(level.clamp(0.0, 255.0) as u8);
+        }
+        rgba.push(255);
+    }
+    rgba
 }
 
 #[cfg(test)]

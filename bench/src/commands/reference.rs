@@ -10,13 +10,15 @@ mod path;
 mod show;
 
 use std::path::Path as FilePath;
+use std::time::Duration;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::Baseline;
 use crate::commands::{publish, say};
-use crate::measure::Sample;
+use crate::fill;
+use crate::measure::{Sample, median};
 use crate::picture::{self, Picture};
 use crate::plot;
 use crate::results::{self, Measurement};
@@ -27,7 +29,7 @@ use path::Path;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// How long each load lasts.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 2)]
     seconds: u64,
     /// How often everything is measured; the tables show medians.
     #[arg(long, default_value_t = 3)]
@@ -51,15 +53,17 @@ struct Size {
     key: &'static str,
     side: u32,
     bytes: usize,
-    /// Ids that cold requests may use up in one pass.
+    /// Ids that Orbit's cold requests may use up in one pass.
     ids: u64,
+    /// The same for the baseline, which is slower.
+    baseline_ids: u64,
     /// Entries of the baseline's base64 route: Redis holds each whole.
     before: u64,
 }
 
 const SIZES: [Size; 2] = [
-    Size { name: "60 KB", key: "60kb", side: 640, bytes: 60_000, ids: 60_000, before: 100 },
-    Size { name: "1.5 MB", key: "1500kb", side: 2048, bytes: 1_500_000, ids: 8_000, before: 40 },
+    Size { name: "60 KB", key: "60kb", side: 640, bytes: 60_000, ids: 90_000, baseline_ids: 5_000, before: 100 },
+    Size { name: "1.5 MB", key: "1500kb", side: 2048, bytes: 1_500_000, ids: 12_000, baseline_ids: 2_000, before: 40 },
 ];
 
 /// One path at one size with so many clients, in every round.
@@ -79,7 +83,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let folder = tempfile::Builder::new().prefix("orbit-bench-").tempdir()?;
     let mut pictures = Vec::new();
     for size in &SIZES {
-        pictures.push(picture::of_bytes(size.side, size.bytes)?);
+        let picture = picture::of_bytes(size.side, size.bytes)?;
+        if !arguments.skip_orbit {
+            say(&format!("{}: filling a store with {} images", size.name, size.ids));
+            fill::store(&folder.path().join(size.key), folder.path(), size.key, &picture.source, size.ids)?;
+        }
+        pictures.push(picture);
     }
     let mut rows = Vec::new();
     for round in 1..=rounds {
@@ -87,11 +96,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         measure_once(arguments, &pictures, folder.path(), &mut rows)?;
     }
     let tables = [
-        ("reference-60kb", show::table(&rows, SIZES[0].name)),
-        ("reference-1500kb", show::table(&rows, SIZES[1].name)),
+        ("reference", show::short_table(&rows, SIZES[0].name)),
+        ("reference-full-60kb", show::table(&rows, SIZES[0].name)),
+        ("reference-full-1500kb", show::table(&rows, SIZES[1].name)),
     ];
     let partial = arguments.quick || arguments.skip_orbit || arguments.skip_baseline;
     publish(&Measurement::new("reference", tables, &rows)?, partial)?;
+    say(&noise(&rows));
     if !partial {
         let path = results::project().join("docs/reference.svg");
         plot::draw(&path, &show::panels(&rows))?;
@@ -99,20 +110,27 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// One round: fills and measures both designs, the older one first.
+/// One round: measures both designs at both sizes, the older one first.
 fn measure_once(arguments: &Arguments, pictures: &[Picture], folder: &FilePath, rows: &mut Vec<Row>) -> Result<()> {
-    let seconds = if arguments.quick { 1 } else { arguments.seconds };
-    let folder = tempfile::tempdir_in(folder)?;
+    let duration = Duration::from_secs(if arguments.quick { 1 } else { arguments.seconds });
     for (size, picture) in SIZES.iter().zip(pictures) {
-        let mut pass = Pass { size, picture, seconds, folder: folder.path(), rows };
+        let mut pass = Pass { size, picture, duration, rows };
         if !arguments.skip_baseline {
-            let baseline = Baseline::start(folder.path())?;
-            baseline.fill(size.key, &picture.webp, size.ids, size.before)?;
+            let files = tempfile::tempdir_in(folder)?;
+            let baseline = Baseline::start(files.path())?;
+            baseline.fill(size.key, &picture.webp, size.baseline_ids, size.before)?;
             pass.baseline(&baseline)?;
         }
         if !arguments.skip_orbit {
-            pass.orbit()?;
+            pass.orbit(&folder.join(size.key), folder)?;
         }
     }
     Ok(())
+}
+
+/// How much of the machine others used meanwhile, in one line.
+fn noise(rows: &[Row]) -> String {
+    let others: Vec<f64> = rows.iter().flat_map(|row| &row.rounds).map(|sample| sample.others_cores).collect();
+    let most = others.iter().copied().fold(0.0, f64::max);
+    format!("others kept {:.2} cores busy at the median, {most:.2} at the most", median(others.into_iter()))
 }
