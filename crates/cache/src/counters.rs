@@ -15,7 +15,7 @@ pub struct Counts {
     pub misses: u64,
     /// [`Outcome::Coalesced`].
     pub coalesced: u64,
-    /// Requests that ended with an [`Error`].
+    /// Requests that ended with an [`Error`](crate::Error).
     pub errors: u64,
 }
 

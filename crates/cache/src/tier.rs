@@ -1,7 +1,7 @@
 //! Tiers: where entries are kept, behind one trait.
 //!
 //! A tier is lossy: it may refuse or drop any entry at any time. What it must not do is return an entry after
-//! `remove` or `clear` has returned, return another key's entry, or keep more than its bounds. [`laws`] checks each
+//! `remove` or `clear` has returned, return another key's entry, or keep more than its bounds. `laws.rs` checks each
 //! implementation against that.
 
 use std::sync::Arc;

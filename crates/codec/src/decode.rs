@@ -1,6 +1,6 @@
 //! Bytes to pixels: one decoder a format, all written in Rust, all handing over the same [`Decoded`].
 //!
-//! Second of the steps of [`crate::encode`]. The probe has held the header against the limits; here each decoder is
+//! Second of the steps of [`crate::encode()`]. The probe has held the header against the limits; here each decoder is
 //! also told what it may allocate, and its own idea of the size must be the probe's. Profiles and orientation are
 //! handed on unread by the formats and applied by the later steps.
 

@@ -1,6 +1,6 @@
 //! Pixels to bytes, and how good they should look.
 //!
-//! Last of the steps of [`crate::encode`]. Only pixels are written: no encoder here is ever handed metadata.
+//! Last of the steps of [`crate::encode()`]. Only pixels are written: no encoder here is ever handed metadata.
 
 pub(crate) mod png;
 pub(crate) mod webp;

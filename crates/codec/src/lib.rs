@@ -1,8 +1,8 @@
 //! Bytes of an image in; WebP bytes and a placeholder out.
 //!
-//! [`encode`] is the crate's one verb, and its steps are its modules:
+//! [`encode()`] is the crate's one verb, and its steps are its modules:
 //!
-//! 1. [`probe`]: format and size from the bytes' signature and header, held against [`Limits`].
+//! 1. [`probe()`]: format and size from the bytes' signature and header, held against [`Limits`].
 //! 2. `decode`: the first frame as pixels, with its colour profile and its orientation.
 //! 3. `steps::orient`: turned the way the camera was held.
 //! 4. `steps::colour`: converted to sRGB.
@@ -47,7 +47,7 @@ pub struct Encoded {
     pub timings: Timings,
 }
 
-/// How long each part of [`encode`] took.
+/// How long each part of [`encode()`] took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Timings {
     /// Probing and decoding.

@@ -1,6 +1,6 @@
 //! How much an image may ask for, checked from its header before any pixel is allocated.
 //!
-//! The services read these from their configuration; [`crate::probe`] and the decoders hold images against them.
+//! The services read these from their configuration; [`crate::probe()`] and the decoders hold images against them.
 
 use crate::Error;
 

@@ -1,6 +1,6 @@
 //! What to show before an image has come: a ThumbHash, a tiny PNG, and one colour.
 //!
-//! Fifth of the steps of [`crate::encode`]. All three come from one thumbnail of at most 32 pixels a side, because a
+//! Fifth of the steps of [`crate::encode()`]. All three come from one thumbnail of at most 32 pixels a side, because a
 //! ThumbHash keeps no detail that a larger one would add and costs ten times as much from 100.
 
 use data_encoding::BASE64;

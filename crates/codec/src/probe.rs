@@ -1,6 +1,6 @@
 //! What some bytes are, from their signature and header alone.
 //!
-//! First of the steps of [`crate::encode`], and called on its own by whoever must refuse early. Names and declared
+//! First of the steps of [`crate::encode()`], and called on its own by whoever must refuse early. Names and declared
 //! media types are never asked; nothing is allocated that grows with the image.
 
 mod foreign;

@@ -1,4 +1,4 @@
-//! Fixtures through the whole of [`encode`]: what is read right, what is refused, and what never gets out.
+//! Fixtures through the whole of [`encode()`]: what is read right, what is refused, and what never gets out.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
