@@ -8,6 +8,8 @@ use std::sync::{Arc, OnceLock};
 use anyhow::{Context, Result, bail};
 use async_trait::async_trait;
 use axum::Router;
+use axum::body::Body;
+use http::Request;
 use orbit_codec::{Limits, Quality};
 use orbit_edge::{HttpUpstream, ServiceUpstream, Upstream};
 use orbit_model::{Access, EdgeStats, PurgeRequest, Removed};
@@ -21,7 +23,7 @@ use tower::ServiceExt as _;
 use crate::clock::SystemClock;
 use crate::flags;
 use crate::output;
-use crate::server::{Drain, Handler, Server, Signals};
+use crate::server::{Drain, Handler, ResponseFuture, Server, Signals};
 
 /// Everything that one process runs.
 pub(crate) struct Node {
@@ -55,8 +57,7 @@ impl Node {
                 let edge = edge.clone();
                 return Box::pin(async move { edge.image(request).await });
             }
-            let routes = routes.clone();
-            Box::pin(async move { routes.oneshot(request).await.unwrap_or_else(|never| match never {}) })
+            by_routes(&routes, request)
         });
         Ok(Self::owning(origin, handler))
     }
@@ -65,10 +66,7 @@ impl Node {
     pub(crate) async fn origin(origin: &flags::Origin, access: &Access) -> Result<Self> {
         let origin = open_origin(&origin.data_dir, &origin.making, Arc::new(NoCopies), access).await?;
         let routes = origin.router();
-        let handler: Handler = Arc::new(move |request| {
-            let routes = routes.clone();
-            Box::pin(async move { routes.oneshot(request).await.unwrap_or_else(|never| match never {}) })
-        });
+        let handler: Handler = Arc::new(move |request| by_routes(&routes, request));
         Ok(Self::owning(origin, handler))
     }
 
@@ -132,6 +130,12 @@ impl Node {
             serving.join().unwrap_or_else(|_| bail!("the server panicked"))
         })
     }
+}
+
+/// Answers a request by a router, which never fails.
+fn by_routes(routes: &Router, request: Request<Body>) -> ResponseFuture {
+    let routes = routes.clone();
+    Box::pin(async move { routes.oneshot(request).await.unwrap_or_else(|never| match never {}) })
 }
 
 /// Runs what must be done before a server's own threads exist.

@@ -91,8 +91,7 @@ fn whole(entry: &Entry) -> Response {
 }
 
 fn partial(entry: &Entry, part: &Range<u64>) -> Response {
-    let bounds = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(entry.body.len());
-    let body = entry.body.slice(bounds(part.start)..bounds(part.end));
+    let body = entry.body.slice(range::indices(part, entry.body.len()));
     let mut response = whole(entry);
     *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
@@ -114,7 +113,7 @@ fn not_modified(entry: &Entry) -> Response {
 
 fn unsatisfiable(entry: &Entry) -> Response {
     let mut response = Error::Unsatisfiable.into_response();
-    insert_text(response.headers_mut(), CONTENT_RANGE, &format!("bytes */{}", entry.body.len()));
+    insert_text(response.headers_mut(), CONTENT_RANGE, &range::unsatisfied_value(entry.body.len() as u64));
     response
 }
 

@@ -63,6 +63,19 @@ pub fn header_value(part: &Range<u64>, len: u64) -> String {
     format!("bytes {}-{}/{len}", part.start, part.end.saturating_sub(1))
 }
 
+/// The value of `Content-Range` where no part of a body of `len` bytes can be had.
+#[must_use]
+pub fn unsatisfied_value(len: u64) -> String {
+    format!("bytes */{len}")
+}
+
+/// The part as indices into a body in memory of `len` bytes; never past its end.
+#[must_use]
+pub fn indices(part: &Range<u64>, len: usize) -> Range<usize> {
+    let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(len);
+    index(part.start)..index(part.end)
+}
+
 fn if_range_holds(headers: &HeaderMap, validators: &Validators) -> bool {
     let Some(if_range) = headers.typed_get::<IfRange>() else {
         return !headers.contains_key(http::header::IF_RANGE);
@@ -124,6 +137,13 @@ mod tests {
             let whole = pick(&[("range", "bytes=0-3"), ("if-range", value)]) == Selection::Whole;
             assert_eq!(whole, !holds, "{value}");
         }
+    }
+
+    #[test]
+    fn a_part_never_reaches_past_the_body() {
+        assert_eq!(indices(&(2..4), 10), 2..4);
+        assert_eq!(indices(&(2..u64::MAX), 10), 2..10);
+        assert_eq!(unsatisfied_value(10), "bytes */10");
     }
 
     #[test]

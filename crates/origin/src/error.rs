@@ -156,7 +156,7 @@ pub(crate) fn explained(response: Response) -> Response {
 pub(crate) fn unsatisfiable(len: u64) -> Response {
     let status = StatusCode::RANGE_NOT_SATISFIABLE;
     let mut response = problem(status, "invalid", "the range begins behind the end of the image");
-    if let Ok(range) = HeaderValue::try_from(format!("bytes */{len}")) {
+    if let Ok(range) = HeaderValue::try_from(orbit_model::range::unsatisfied_value(len)) {
         response.headers_mut().insert(CONTENT_RANGE, range);
     }
     response

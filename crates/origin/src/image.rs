@@ -97,8 +97,7 @@ fn whole(manifest: &Manifest, body: Bytes) -> Response {
 }
 
 fn partial(manifest: &Manifest, bytes: &Bytes, part: &Range<u64>) -> Response {
-    let bounds = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
-    let body = bytes.slice(bounds(part.start)..bounds(part.end));
+    let body = bytes.slice(range::indices(part, bytes.len()));
     let media_type = [(CONTENT_TYPE, manifest.image.format.media_type())];
     let content_range = [(CONTENT_RANGE, range::header_value(part, bytes.len() as u64))];
     (StatusCode::PARTIAL_CONTENT, fields(manifest), media_type, content_range, body).into_response()

@@ -71,7 +71,7 @@ impl Origin {
         let generator = &self.0.parts.generator;
         let seed = concept.seed.unwrap_or(index as u64);
         let source = generator.generate(Request { concept: concept.clone(), width, height, seed }).await?;
-        let Concept { prompt, style, title, model, .. } = concept.clone();
+        let Concept { prompt, style, title, model, .. } = concept;
         let labels = Labels {
             thread_id: Some(batch.thread_id.clone()),
             style,
