@@ -8,18 +8,16 @@
 //! A tier is a copy, never the truth: an entry may vanish at any time, and that is a miss. The engine knows nothing of
 //! images, stores or origins; it is handed `fetch`.
 
-mod counters;
 mod entry;
-mod flight;
+mod head;
 pub mod policy;
 mod purge;
-mod stack;
 pub mod tier;
 
-pub use counters::Counts;
 pub use entry::Entry;
-pub use purge::{Purge, Purged};
-pub use stack::{Cache, Condition, Forwarded, Found, Outcome};
+pub use head::Head;
+pub use policy::Policy;
+pub use purge::Purge;
 pub use tier::Tier;
 
 /// Why a fetch brought no response.

@@ -1,14 +1,15 @@
 //! Tiers: where entries are kept, behind one trait.
 //!
-//! A tier is lossy: it may refuse or drop any entry at any time. What it must not do is return an entry after
-//! `remove` or `clear` has returned, return another key's entry, or keep more than its bounds. `laws.rs` checks each
-//! implementation against that.
+//! A tier is lossy: it may refuse or drop any entry at any time. What it must not do is return an entry after a purge of
+//! it has returned, return another key's entry or one that the request does not select, or keep more than its bounds.
+//! `laws.rs` checks each implementation against that.
 
 use std::sync::Arc;
 
+use http::HeaderMap;
 use orbit_model::CacheKey;
 
-use crate::Entry;
+use crate::{Entry, Policy, Purge};
 
 #[cfg(test)]
 mod laws;
@@ -18,31 +19,49 @@ mod noop;
 pub use memory::{Bounds, Memory};
 pub use noop::Noop;
 
-/// A place for entries.
+/// A place for entries. Under one key there may be several, which their `Vary` tells apart.
 pub trait Tier: Send + Sync + std::fmt::Debug {
-    /// The name in `Cache-Status` and in receipts.
+    /// The name in `Cache-Status`, in metrics and in receipts.
     fn name(&self) -> &'static str;
 
-    /// Finds an entry and counts the use.
-    fn get(&self, key: &CacheKey) -> Option<Arc<Entry>>;
+    /// Whether looking into it may wait for a disk, so that no async thread should.
+    fn blocks(&self) -> bool {
+        false
+    }
 
-    /// Finds an entry without counting the use.
-    fn peek(&self, key: &CacheKey) -> Option<Arc<Entry>>;
+    /// Finds the entry that a request selects, the youngest of several, and counts the use.
+    fn find(&self, key: &CacheKey, wanted: &Wanted<'_>) -> Option<Arc<Entry>>;
 
-    /// Calls `visit` with every entry.
-    fn visit(&self, visit: &mut dyn FnMut(&CacheKey, &Entry));
+    /// All entries under a key; counts nothing.
+    fn stored(&self, key: &CacheKey) -> Vec<Arc<Entry>>;
 
-    /// Offers an entry; `false` where the tier does not want it. An older entry under the key is gone either way.
-    fn put(&self, key: &CacheKey, entry: Arc<Entry>) -> bool;
+    /// Offers an entry, in place of the one with the same selecting fields; `false` where the tier does not want it, and the
+    /// older one is gone either way. `still` is asked at the moment when the entry would become visible, under the lock
+    /// that a purge takes too: where it says no, a purge has overtaken the fetch, and nothing is kept.
+    fn put(&self, key: &CacheKey, entry: Arc<Entry>, still: &dyn Fn() -> bool) -> bool;
 
-    /// Drops an entry.
-    fn remove(&self, key: &CacheKey) -> Dropped;
-
-    /// Drops every entry for which `doomed` holds.
-    fn remove_where(&self, doomed: &dyn Fn(&CacheKey, &Entry) -> bool) -> Dropped;
+    /// Drops what `what` names; if `soft`, marks it as stale instead.
+    fn purge(&self, what: Purge<'_>, soft: bool) -> Dropped;
 
     /// What is kept at present.
     fn usage(&self) -> Usage;
+}
+
+/// What a request asks of the entries under a key.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The request's fields.
+    pub headers: &'a HeaderMap,
+    /// Which of them reach the upstream.
+    pub policy: &'a Policy,
+}
+
+impl Wanted<'_> {
+    /// Whether the request selects this entry (RFC 9111 section 4.1).
+    #[must_use]
+    pub fn selects(&self, entry: &Entry) -> bool {
+        entry.head.vary.matches(self.headers, self.policy)
+    }
 }
 
 /// How much a removal freed.

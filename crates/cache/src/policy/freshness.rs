@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
 use http::header::{AGE, DATE, EXPIRES};
+use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use orbit_model::clock::system_time;
 
@@ -14,7 +14,7 @@ use super::Policy;
 use super::cache_control::{self, Directives};
 
 /// For how long a stored response may be used, in time since it was fetched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Freshness {
     /// Its age when it was fetched.
     pub initial_age: Duration,
@@ -42,7 +42,7 @@ pub enum Use {
 impl Freshness {
     /// Reads the freshness of a response fetched at `now`; `None` where neither it nor the policy gives a lifetime.
     #[must_use]
-    pub fn of(headers: &HeaderMap, policy: &Policy, now: Timestamp) -> Option<Self> {
+    pub fn of(_status: StatusCode, headers: &HeaderMap, policy: &Policy, now: Timestamp) -> Option<Self> {
         let directives = Directives::of(headers);
         let lifetime = lifetime(headers, &directives, now).or(policy.default_lifetime)?;
         let never_stale = directives.must_revalidate || directives.no_cache || directives.s_maxage.is_some();
@@ -111,7 +111,7 @@ mod tests {
         for (name, value) in pairs {
             headers.append(*name, value.parse().unwrap());
         }
-        Freshness::of(&headers, &Policy::image(), NOW.parse().unwrap()).unwrap()
+        Freshness::of(StatusCode::OK, &headers, &Policy::image(), NOW.parse().unwrap()).unwrap()
     }
 
     #[test]

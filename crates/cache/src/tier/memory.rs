@@ -18,8 +18,8 @@ use orbit_model::CacheKey;
 use parking_lot::Mutex;
 
 use self::sketch::Sketch;
-use super::{Dropped, Tier, Usage};
-use crate::Entry;
+use super::{Dropped, Tier, Usage, Wanted};
+use crate::{Entry, Purge};
 
 /// The exponent of size: 0 counts requests only, 1 counts bytes only.
 const SIZE_EXPONENT: f64 = 0.75;
@@ -93,28 +93,27 @@ impl Tier for Memory {
         "memory"
     }
 
-    fn get(&self, key: &CacheKey) -> Option<Arc<Entry>> {
+    fn find(&self, key: &CacheKey, wanted: &Wanted<'_>) -> Option<Arc<Entry>> {
         let hash = self.hasher.hash_one(key);
         let mut shelf = self.shelf.lock();
         let shelf = &mut *shelf;
         let frequency = shelf.sketch.count(hash, shelf.slots.len());
-        let slot = shelf.slots.get_mut(key)?;
+        let slot = shelf.slots.get_mut(key).filter(|slot| wanted.selects(&slot.entry))?;
         slot.worth = worth(shelf.age, frequency, slot.cost);
         Some(Arc::clone(&slot.entry))
     }
 
-    fn peek(&self, key: &CacheKey) -> Option<Arc<Entry>> {
-        self.shelf.lock().slots.get(key).map(|slot| Arc::clone(&slot.entry))
+    fn stored(&self, key: &CacheKey) -> Vec<Arc<Entry>> {
+        self.shelf.lock().slots.get(key).map(|slot| Arc::clone(&slot.entry)).into_iter().collect()
     }
 
-    fn visit(&self, visit: &mut dyn FnMut(&CacheKey, &Entry)) {
-        self.shelf.lock().slots.iter().for_each(|(key, slot)| visit(key, &slot.entry));
-    }
-
-    fn put(&self, key: &CacheKey, entry: Arc<Entry>) -> bool {
+    fn put(&self, key: &CacheKey, entry: Arc<Entry>, still: &dyn Fn() -> bool) -> bool {
         let hash = self.hasher.hash_one(key);
         let cost = entry.cost() + key.as_str().len() as u64;
         let mut shelf = self.shelf.lock();
+        if !still() {
+            return false;
+        }
         shelf.remove(key);
         if !shelf.make_room(&self.bounds, hash, cost) {
             return false;
@@ -123,22 +122,20 @@ impl Tier for Memory {
         true
     }
 
-    fn remove(&self, key: &CacheKey) -> Dropped {
-        self.shelf.lock().remove(key)
-    }
-
-    fn remove_where(&self, doomed: &dyn Fn(&CacheKey, &Entry) -> bool) -> Dropped {
+    fn purge(&self, what: Purge<'_>, soft: bool) -> Dropped {
         let mut shelf = self.shelf.lock();
         let mut dropped = Dropped::default();
         shelf.slots.retain(|key, slot| {
-            let goes = doomed(key, &slot.entry);
-            if goes {
+            let named = what.names(key, &slot.entry.head);
+            if named && (!soft || slot.entry.head.soft_purge()) {
                 dropped.entries += 1;
                 dropped.bytes += slot.cost;
             }
-            !goes
+            soft || !named
         });
-        shelf.bytes -= dropped.bytes;
+        if !soft {
+            shelf.bytes -= dropped.bytes;
+        }
         dropped
     }
 

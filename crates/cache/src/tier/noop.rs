@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use orbit_model::CacheKey;
 
-use super::{Dropped, Tier, Usage};
-use crate::Entry;
+use super::{Dropped, Tier, Usage, Wanted};
+use crate::{Entry, Purge};
 
 /// Keeps nothing.
 #[derive(Debug, Clone, Copy, Default)]
@@ -16,25 +16,19 @@ impl Tier for Noop {
         "none"
     }
 
-    fn get(&self, _: &CacheKey) -> Option<Arc<Entry>> {
+    fn find(&self, _: &CacheKey, _: &Wanted<'_>) -> Option<Arc<Entry>> {
         None
     }
 
-    fn peek(&self, _: &CacheKey) -> Option<Arc<Entry>> {
-        None
+    fn stored(&self, _: &CacheKey) -> Vec<Arc<Entry>> {
+        Vec::new()
     }
 
-    fn visit(&self, _: &mut dyn FnMut(&CacheKey, &Entry)) {}
-
-    fn put(&self, _: &CacheKey, _: Arc<Entry>) -> bool {
+    fn put(&self, _: &CacheKey, _: Arc<Entry>, _: &dyn Fn() -> bool) -> bool {
         false
     }
 
-    fn remove(&self, _: &CacheKey) -> Dropped {
-        Dropped::default()
-    }
-
-    fn remove_where(&self, _: &dyn Fn(&CacheKey, &Entry) -> bool) -> Dropped {
+    fn purge(&self, _: Purge<'_>, _: bool) -> Dropped {
         Dropped::default()
     }
 

@@ -1,12 +1,12 @@
 //! What the eviction policy promises, beyond the laws of every tier.
 
 use super::*;
-use crate::tier::laws::{entry, key};
+use crate::tier::laws::{entry, find, put};
 
 fn ask(tier: &Memory, name: usize, len: usize) -> bool {
-    let hit = tier.get(&key(name)).is_some();
+    let hit = find(tier, name).is_some();
     if !hit {
-        tier.put(&key(name), entry(len));
+        put(tier, name, len);
     }
     hit
 }
@@ -75,7 +75,7 @@ fn removed_entries_leave_nothing_behind_in_the_ranking() {
     let tier = room_for(100, 10);
     for round in 0..100 {
         for name in 0..50 {
-            tier.put(&key(name), entry(10 + round % 3));
+            put(&tier, name, 10 + round % 3);
         }
     }
     let shelf = tier.shelf.lock();

@@ -1,0 +1,168 @@
+//! The head of a response: all that is known of it but its body, with what policy made of it.
+//!
+//! Made once when the header arrives, then shared and never changed, but for two marks: a soft purge makes it stale, and
+//! a failed revalidation is not tried again at once.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
+
+use headers::HeaderMapExt as _;
+use http::header::{AGE, CONTENT_LENGTH, ETAG, LAST_MODIFIED};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use jiff::Timestamp;
+use orbit_model::conditional::Validators;
+
+use crate::policy::freshness::{Freshness, Use};
+use crate::policy::vary::Vary;
+use crate::policy::{Policy, hop_by_hop, validation};
+
+/// How long a failed background revalidation is not tried again.
+const RETRY_PAUSE_MILLIS: i64 = 1000;
+
+/// A response without its body.
+#[derive(Debug)]
+pub struct Head {
+    /// The status.
+    pub status: StatusCode,
+    /// The end-to-end fields, without `Age`.
+    pub headers: HeaderMap,
+    /// What conditional requests are compared with.
+    pub validators: Validators,
+    /// Which requests it answers.
+    pub vary: Vary,
+    /// When it was fetched.
+    pub fetched_at: Timestamp,
+    /// How long it may be used.
+    pub freshness: Freshness,
+    /// Set by a soft purge, never cleared: a revalidated response has a new head.
+    soft_purged: AtomicBool,
+    /// When the next background revalidation may be tried, in milliseconds since 1970.
+    retry_at_millis: AtomicI64,
+}
+
+impl Head {
+    /// Makes the head of a response to `request` that came at `now`; hop-by-hop fields are left out (RFC 9111 section 3.1).
+    #[must_use]
+    pub fn new(
+        status: StatusCode,
+        mut headers: HeaderMap,
+        request: &HeaderMap,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Self {
+        // What has no lifetime at all is never stored, so how it would age does not matter.
+        let freshness = Freshness::of(status, &headers, policy, now).unwrap_or_default();
+        // `*` is never stored either.
+        let vary = Vary::of(&headers, request, policy).unwrap_or_default();
+        hop_by_hop::remove(&mut headers);
+        headers.remove(AGE);
+        Self::restore(status, headers, vary, now, freshness)
+    }
+
+    /// A head that was stored, as it was.
+    #[must_use]
+    pub fn restore(
+        status: StatusCode,
+        headers: HeaderMap,
+        vary: Vary,
+        fetched_at: Timestamp,
+        freshness: Freshness,
+    ) -> Self {
+        let validators = Validators {
+            etag: headers.typed_get(),
+            last_modified: headers
+                .typed_get::<headers::LastModified>()
+                .and_then(|at| Timestamp::try_from(std::time::SystemTime::from(at)).ok()),
+        };
+        Self {
+            status,
+            headers,
+            validators,
+            vary,
+            fetched_at,
+            freshness,
+            soft_purged: AtomicBool::new(false),
+            retry_at_millis: AtomicI64::new(i64::MIN),
+        }
+    }
+
+    /// The head of the same bytes with the fields of a 304, or of an answer to HEAD, received at `now` (RFC 9111
+    /// section 4.3.4); `request` is what was asked.
+    #[must_use]
+    pub fn freshened(&self, fields: &HeaderMap, request: &HeaderMap, policy: &Policy, now: Timestamp) -> Self {
+        let headers = validation::freshen(&self.headers, fields);
+        Self::new(self.status, headers, request, policy, now)
+    }
+
+    /// How old the response is at `now` (RFC 9111 section 4.2.3).
+    #[must_use]
+    pub fn age(&self, now: Timestamp) -> Duration {
+        let resident = now.duration_since(self.fetched_at);
+        self.freshness.initial_age.saturating_add(Duration::try_from(resident).unwrap_or_default())
+    }
+
+    /// The age that counts for freshness: a soft purge makes a fresh response as old as one that has just become stale.
+    fn counted_age(&self, now: Timestamp) -> Duration {
+        let age = self.age(now);
+        if self.is_soft_purged() { age.max(self.freshness.lifetime) } else { age }
+    }
+
+    /// Seconds of freshness left at `now`; 0 after a soft purge, negative once stale.
+    #[must_use]
+    pub fn ttl_seconds(&self, now: Timestamp) -> i64 {
+        let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+        seconds(self.freshness.lifetime).saturating_sub(seconds(self.counted_age(now)))
+    }
+
+    /// What may be done with the response at `now`.
+    #[must_use]
+    pub fn usable(&self, now: Timestamp) -> Use {
+        self.freshness.at(self.counted_age(now))
+    }
+
+    /// Makes a fresh response stale from now on; `false` where a soft purge did so before.
+    pub fn soft_purge(&self) -> bool {
+        !self.soft_purged.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether a soft purge made it stale.
+    #[must_use]
+    pub fn is_soft_purged(&self) -> bool {
+        self.soft_purged.load(Ordering::Relaxed)
+    }
+
+    /// Whether a background revalidation may be tried: not soon after one has failed.
+    pub(crate) fn may_retry(&self, now: Timestamp) -> bool {
+        now.as_millisecond() >= self.retry_at_millis.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a revalidation failed at `now`.
+    pub(crate) fn put_off(&self, now: Timestamp) {
+        self.retry_at_millis.store(now.as_millisecond().saturating_add(RETRY_PAUSE_MILLIS), Ordering::Relaxed);
+    }
+
+    /// The value of `ETag`, to ask the upstream whether it still holds.
+    #[must_use]
+    pub fn etag(&self) -> Option<&HeaderValue> {
+        self.headers.get(ETAG)
+    }
+
+    /// The value of `Last-Modified`, for the same.
+    #[must_use]
+    pub fn last_modified(&self) -> Option<&HeaderValue> {
+        self.headers.get(LAST_MODIFIED)
+    }
+
+    /// How long the body is, where the header says it.
+    #[must_use]
+    pub fn content_length(&self) -> Option<u64> {
+        self.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    }
+
+    /// The tags in `Cache-Tag` (parted by commas) and `Surrogate-Key` (by spaces).
+    pub fn tags(&self) -> impl Iterator<Item = &str> {
+        let lines = ["cache-tag", "surrogate-key"].into_iter().flat_map(|name| self.headers.get_all(name));
+        let words = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split([',', ' ']));
+        words.filter(|word| !word.is_empty())
+    }
+}
