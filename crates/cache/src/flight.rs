@@ -162,7 +162,8 @@ impl Flights {
         look: impl FnOnce() -> Option<Arc<Entry>>,
     ) -> Role {
         let mut by_route = self.by_route.lock();
-        let registered = by_route.get(route).and_then(|flights| flights.iter().find(|flight| flight.may_be_joined(max_age)));
+        let registered =
+            by_route.get(route).and_then(|flights| flights.iter().find(|flight| flight.may_be_joined(max_age)));
         if let Some(flight) = registered {
             return Role::Join(flight.progress.subscribe());
         }

@@ -62,13 +62,7 @@ where
     F: Fn(Question) -> R + Clone + Send + Sync + 'static,
     R: Future<Output = Result<Response<Body>, Error>> + Send + 'static,
 {
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        ticket: Ticket,
-        ask: Ask<'_>,
-        stored: Option<Arc<Entry>>,
-        fetch: F,
-    ) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, ticket: Ticket, ask: Ask<'_>, stored: Option<Arc<Entry>>, fetch: F) -> Self {
         Self {
             shared,
             ticket,
@@ -180,13 +174,14 @@ where
     async fn judge(self, received: Received, reply: Reply) {
         let Received { response, forwarded, candidates, as_asked } = received;
         let status = response.status();
-        if status.is_server_error()
-            && let Some(entry) = self.stale_on(Fault::ServerError, status)
+        if let Some(fault) = Fault::of(status)
+            && let Some(entry) = self.stale_on(fault)
         {
             return self.serve_stale(entry, forwarded, reply);
         }
         if status == StatusCode::NOT_MODIFIED && !as_asked {
-            return self.not_modified(&response, forwarded, &candidates, reply).await;
+            let fields = response.headers().clone();
+            return self.not_modified(fields, forwarded, &candidates, reply).await;
         }
         if status.is_server_error() && is_impersonal(response.headers()) {
             return self.share_error(response, forwarded, reply).await;
@@ -223,18 +218,12 @@ where
     }
 
     /// A 304: what is stored is fresh again, with new fields. Where it names nothing that is stored, the whole is asked for.
-    async fn not_modified(
-        self,
-        response: &Response<Body>,
-        forwarded: Forwarded,
-        candidates: &[Arc<Entry>],
-        reply: Reply,
-    ) {
+    async fn not_modified(self, fields: HeaderMap, forwarded: Forwarded, candidates: &[Arc<Entry>], reply: Reply) {
         let heads: Vec<&Head> = candidates.iter().map(|entry| &*entry.head).collect();
-        let selected = validation::selected_by(response.headers(), &heads).and_then(|index| candidates.get(index));
+        let selected = validation::selected_by(&fields, &heads).and_then(|index| candidates.get(index));
         if let Some(entry) = selected {
             let shared = &self.shared;
-            let head = entry.head.freshened(response.headers(), &self.headers, &shared.policy, shared.now());
+            let head = entry.head.freshened(&fields, &self.headers, &shared.policy, shared.now());
             return self.whole(Entry { head: Arc::new(head), body: entry.body.clone() }, forwarded, reply);
         }
         match self.ask(Some(Question::Whole(HeaderMap::new()))).await {
@@ -286,7 +275,7 @@ where
 
     /// No answer came.
     fn fail(&self, error: Error, forwarded: Forwarded, reply: Reply) {
-        if let Some(entry) = self.stale_on(Fault::Disconnected, StatusCode::BAD_GATEWAY) {
+        if let Some(entry) = self.stale_on(Fault::Disconnected) {
             return self.serve_stale(entry, forwarded, reply);
         }
         self.ticket.close();
@@ -295,11 +284,11 @@ where
     }
 
     /// What is stored, where a failed upstream lets it be served.
-    fn stale_on(&self, fault: Fault, status: StatusCode) -> Option<Arc<Entry>> {
+    fn stale_on(&self, fault: Fault) -> Option<Arc<Entry>> {
         let entry = self.stored.as_ref()?;
         let now = self.shared.now();
         entry.head.put_off(now);
-        entry.head.serves_on(fault, status, now).then(|| Arc::clone(entry))
+        entry.head.serves_on(fault, now).then(|| Arc::clone(entry))
     }
 
     fn serve_stale(&self, entry: Arc<Entry>, forwarded: Forwarded, reply: Reply) {
@@ -330,7 +319,7 @@ where
 
     /// A response to keep, whose body arrives: everyone reads it from now on.
     async fn fill(self, head: Arc<Head>, body: Body, forwarded: Forwarded, reply: Reply) {
-        let fill = Arc::new(Fill::new(body.length(), Arc::clone(&self.shared.filling_bytes)));
+        let fill = Arc::new(Fill::new(body.length().or(head.content_length()), Arc::clone(&self.shared.filling_bytes)));
         let behind = reply.is_none();
         if let Some(reader) = Reader::join(&fill) {
             let (head, body) = (Arc::clone(&head), Body::Filling(reader));

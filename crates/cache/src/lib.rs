@@ -13,13 +13,13 @@
 mod ask;
 mod body;
 mod bypass;
-mod lead;
 mod entry;
 mod error;
 mod fill;
 mod flight;
 mod found;
 mod head;
+mod lead;
 mod limits;
 pub mod policy;
 mod purge;

@@ -114,7 +114,7 @@ impl Cache {
     #[must_use]
     pub fn look(&self, ask: Ask<'_>) -> Lookup {
         let shared = &self.shared;
-        let directives = shared.directives(ask);
+        let directives = Directives::heeded(ask.headers, &shared.policy);
         let stored = shared.near.find(ask.key, &shared.wanted(ask));
         let stored = stored.filter(|entry| storable::may_answer(ask.headers, &entry.head));
         match stored {
@@ -327,12 +327,7 @@ impl Shared {
 
     /// What may be done with an entry now, for a request with these directives.
     pub(crate) fn usable(&self, entry: &Entry, directives: &Directives) -> Use {
-        let now = self.clock.now();
-        directives.apply(entry.head.usable(now), &entry.head.freshness, entry.head.age(now))
-    }
-
-    fn directives(&self, ask: Ask<'_>) -> Directives {
-        if self.policy.request_directives { Directives::of(ask.headers) } else { Directives::default() }
+        entry.head.usable_for(directives, self.clock.now())
     }
 
     pub(crate) fn wanted<'a>(&'a self, ask: Ask<'a>) -> Wanted<'a> {

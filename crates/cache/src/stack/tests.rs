@@ -272,7 +272,10 @@ async fn those_who_join_and_want_another_variant_fetch_that_one_together() {
 async fn who_waits_for_an_uncacheable_response_is_released_and_nobody_waits_again() {
     let bench = Arc::new(Bench::new());
     let gates: Vec<_> = (0..3).map(|_| Arc::new(Notify::new())).collect();
-    let answer = |gate: &Arc<Notify>| Answer { gate: Some(Arc::clone(gate)), ..image("mine").with(&[("cache-control", "no-store")]) };
+    let answer = |gate: &Arc<Notify>| Answer {
+        gate: Some(Arc::clone(gate)),
+        ..image("mine").with(&[("cache-control", "no-store")])
+    };
     let leader = bench.spawn(HeaderMap::new(), answer(&gates[0]));
     bench.until_fetches(1).await;
     let waiting: Vec<_> = (0..5).map(|_| bench.spawn(HeaderMap::new(), answer(&gates[1]))).collect();
