@@ -4,7 +4,7 @@
 //! Orbit origin or any HTTP image backend. All other paths are passed on. It holds no truth and links no codec.
 //!
 //! - [`Edge`]: the service; [`handler`] reads as the flow of one request.
-//! - [`Upstream`]: where a miss goes, over HTTP ([`HttpUpstream`]) or in process ([`ServiceUpstream`]).
+//! - [`Upstream`]: where a miss goes, over HTTP ([`Pool`]) or in process ([`ServiceUpstream`]).
 //! - [`purge`]: how copies are taken away.
 
 mod answer;
@@ -12,6 +12,7 @@ mod config;
 mod error;
 mod handler;
 mod health;
+mod informational;
 mod path;
 mod proxy;
 mod purge;
@@ -20,4 +21,5 @@ mod upstream;
 pub use config::Config;
 pub use error::Error;
 pub use handler::Edge;
-pub use upstream::{HttpUpstream, ServiceUpstream, Upstream};
+pub use informational::Informational;
+pub use upstream::{Breaker, Pool, ServiceUpstream, State, Upstream, Upstreams};
