@@ -6,15 +6,14 @@
 //! 4. Answer: 304, 206, HEAD or the whole, with what happened in the headers ([`crate::answer`]).
 //! 5. One log line.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN};
-use http::header::{ACCESS_CONTROL_MAX_AGE, IF_MODIFIED_SINCE, IF_NONE_MATCH, VIA};
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::header::{ACCESS_CONTROL_MAX_AGE, IF_MODIFIED_SINCE, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use orbit_cache::policy::{Policy, hop_by_hop, storable};
 use orbit_cache::tier::{Bounds, Memory, Noop};
@@ -22,6 +21,7 @@ use orbit_cache::{Cache, Condition, Found, Outcome, Tier};
 use orbit_model::{Access, CacheKey, Clock};
 use tokio_util::sync::CancellationToken;
 
+use crate::loops::Marks;
 use crate::{Config, Error, Upstream, answer, path};
 
 /// The service that owns copies; clones share them.
@@ -32,8 +32,8 @@ pub struct Edge {
     pub(crate) access: Access,
     pub(crate) config: Config,
     pub(crate) clock: Arc<dyn Clock>,
-    /// What this edge calls itself in `Via`: no other edge has the same, so a request that bears it has come round.
-    pub(crate) via: HeaderValue,
+    /// What this edge puts on each request to the upstream: one that bears it has come round.
+    pub(crate) marks: Marks,
     pub(crate) started: Instant,
     /// Cancelled once, at shutdown: event streams that pass through end.
     pub(crate) stopping: CancellationToken,
@@ -56,16 +56,13 @@ impl Edge {
             max_bytes => Box::new(Memory::new(Bounds { max_bytes, max_entries: config.memory_max_images })),
         };
         let cache = Cache::new(Policy::image(), tier, Arc::clone(&clock));
-        let own = RandomState::new().hash_one("via");
-        let via = HeaderValue::try_from(format!("1.1 orbit-edge-{own:016x}"));
-        let via = via.unwrap_or(HeaderValue::from_static("1.1 orbit-edge"));
         Ok(Self {
             cache,
             upstream,
             access,
             config,
             clock,
-            via,
+            marks: Marks::new(),
             started: Instant::now(),
             stopping: CancellationToken::new(),
         })
@@ -105,6 +102,9 @@ impl Edge {
     pub async fn image(&self, request: Request<Body>) -> Response {
         let started = Instant::now();
         let Some(key) = path::key(request.uri().path()) else { return Error::NotFound.into_response() };
+        if self.marks.came_round(request.headers()) {
+            return Error::Loop.into_response();
+        }
         match *request.method() {
             Method::GET | Method::HEAD => {}
             Method::OPTIONS => return preflight(),
@@ -113,7 +113,7 @@ impl Edge {
         if !storable::may_answer(request.headers()) {
             return self.pass_on_as(request, key.as_str()).await;
         }
-        match self.cache.get(&key, self.fetch(&key)).await {
+        match self.cache.get(&key, self.fetch(&key, request.headers())).await {
             Ok(found) => {
                 log(&key, &found, started.elapsed());
                 answer::from_cache(&request, &found, self.clock.now(), started.elapsed())
@@ -126,13 +126,14 @@ impl Edge {
     }
 
     /// The fetch of a key: one request for the whole image, its body taken in up to the limit, all within the timeout.
-    fn fetch(&self, key: &CacheKey) -> impl FnOnce(Condition) -> FetchFuture + Send + use<> {
+    fn fetch(&self, key: &CacheKey, client: &HeaderMap) -> impl FnOnce(Condition) -> FetchFuture + Send + use<> {
         let (upstream, config) = (Arc::clone(&self.upstream), self.config.clone());
-        let (uri, via) = (key.as_str().to_owned(), self.via.clone());
+        let (uri, mut headers) = (key.as_str().to_owned(), HeaderMap::new());
+        self.marks.stamp(client, &mut headers);
         move |condition| {
             Box::pin(async move {
                 let mut request = Request::get(uri).body(Body::empty()).map_err(unavailable)?;
-                request.headers_mut().insert(VIA, via);
+                *request.headers_mut() = headers;
                 if let Some(etag) = condition.etag {
                     request.headers_mut().insert(IF_NONE_MATCH, etag);
                 }

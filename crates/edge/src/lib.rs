@@ -13,6 +13,7 @@ mod error;
 mod handler;
 mod health;
 mod informational;
+mod loops;
 mod path;
 mod proxy;
 mod purge;

@@ -8,7 +8,7 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt as _;
-use http::header::{CONTENT_TYPE, HOST, UPGRADE, VIA};
+use http::header::{CONTENT_TYPE, HOST, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use orbit_cache::Purge;
@@ -68,7 +68,7 @@ impl Edge {
 
     /// One exchange with the upstream, hop-by-hop fields removed in both directions.
     pub(crate) async fn exchange(&self, mut request: Request<Body>, path: &str) -> Result<Response, Error> {
-        if came_round(&request, &self.via) {
+        if self.marks.came_round(request.headers()) {
             return Err(Error::Loop);
         }
         let authority = request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
@@ -79,7 +79,7 @@ impl Edge {
         if let (false, Some(host)) = (request.headers().contains_key(HOST), authority) {
             request.headers_mut().insert(HOST, host);
         }
-        request.headers_mut().append(VIA, self.via.clone());
+        self.marks.append(request.headers_mut());
         let mut response = self.upstream.send(request).await?;
         hop_by_hop::remove(response.headers_mut());
         Ok(self.ending_with_us(response))
@@ -94,13 +94,6 @@ impl Edge {
         let stopping = self.stopping.clone().cancelled_owned();
         response.map(|body| Body::from_stream(body.into_data_stream().take_until(stopping)))
     }
-}
-
-/// Whether a request bears this edge's own mark in `Via`.
-fn came_round(request: &Request<Body>, via: &HeaderValue) -> bool {
-    let lines = request.headers().get_all(VIA).iter().filter_map(|line| line.to_str().ok());
-    let own = via.to_str().unwrap_or_default();
-    lines.flat_map(|line| line.split(',')).any(|member| member.trim() == own)
 }
 
 /// Says in the answer that the cache had no part in it.

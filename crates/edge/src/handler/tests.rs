@@ -7,7 +7,6 @@ use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::Path;
 use axum::routing::{get, post};
-use http::HeaderMap;
 use http::request::Builder;
 use orbit_model::clock::Manual;
 
@@ -138,7 +137,7 @@ async fn nothing_of_the_client_but_the_path_reaches_the_upstream_on_a_miss() {
         .header("cookie", "a=b");
     send(&edge, client).await;
     let seen = script.headers.lock().unwrap();
-    assert_eq!(seen[0].keys().map(http::HeaderName::as_str).collect::<Vec<_>>(), ["via"]);
+    assert_eq!(seen[0].keys().map(http::HeaderName::as_str).collect::<Vec<_>>(), ["via", "cdn-loop"]);
 }
 
 #[tokio::test]
