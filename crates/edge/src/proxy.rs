@@ -3,12 +3,15 @@
 //! Uploads, generations, event streams and administration go this way. A write needs the edge's own leave, whomever the
 //! upstream trusts. One to an image takes the edge's copies of it away once the upstream has answered (RFC 9111 section
 //! 4.4), and does so in a task of its own: a client that leaves must not leave a copy behind. A purge is passed on
-//! first, then done here ([`crate::purge`]).
+//! first, then done here ([`crate::purge`]). A connection that changes its protocol, as to a WebSocket, is joined with
+//! the upstream's ([`upgrade`]).
+
+pub(crate) mod upgrade;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt as _;
-use http::header::{CONTENT_TYPE, HOST, UPGRADE};
+use http::header::{CONTENT_TYPE, HOST};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use orbit_cache::Purge;
@@ -73,15 +76,22 @@ impl Edge {
         }
         let authority = request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
         *request.uri_mut() = path.parse::<Uri>().ok().ok_or(Error::NotFound)?;
+        let upgrade = upgrade::wanted(&request);
         hop_by_hop::remove(request.headers_mut());
-        request.headers_mut().remove(UPGRADE);
         // HTTP/2 has the host in the URI. The upstream must see the name that was asked for, not its own.
         if let (false, Some(host)) = (request.headers().contains_key(HOST), authority) {
             request.headers_mut().insert(HOST, host);
         }
         self.marks.append(request.headers_mut());
+        if let Some(protocol) = upgrade {
+            return self.upgrade(request, protocol).await;
+        }
         let mut response = self.upstream.send(request).await?;
         hop_by_hop::remove(response.headers_mut());
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            let reason = "the upstream changed the protocol, which it was not asked for";
+            return Err(orbit_cache::Error::Unavailable(reason.to_owned()).into());
+        }
         Ok(self.ending_with_us(response))
     }
 
@@ -108,3 +118,6 @@ fn said(mut response: Response, forward: Forward) -> Response {
     }
     response
 }
+
+#[cfg(test)]
+mod tests;
