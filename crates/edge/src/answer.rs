@@ -156,7 +156,7 @@ fn describe(headers: &mut HeaderMap, found: &Found, now: Timestamp, took: Option
         headers.insert(AGE, HeaderValue::from(found.head.age(now).as_secs()));
     }
     match took {
-        None => headers.insert(SERVER_TIMING, HeaderValue::from_static("cache;desc=\"HIT\"")),
+        None => headers.insert(SERVER_TIMING, HeaderValue::from_static("cache;desc=\"HIT\";dur=0")),
         Some(took) => headers.insert(SERVER_TIMING, server_timing(word, took, found)),
     };
 }

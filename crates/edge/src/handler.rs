@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 
 use axum::response::IntoResponse as _;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
-use orbit_cache::tier::{self, Bounds, Memory, Noop};
+use orbit_cache::tier::{Bounds, Memory, Noop};
 use orbit_cache::{Ask, Cache, Found, Looked, Lookup, Outcome, Tier};
 use orbit_model::{Access, CacheKey, Clock};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,7 @@ use crate::fetch::Fetch;
 use crate::loops::Marks;
 use crate::metrics::{Ending, Metrics};
 use crate::path::{self, PUBLIC_PREFIX};
+use crate::proxy::upgrade;
 use crate::{Body, Config, Error, Profile, Upstream, answer};
 
 /// The service that owns copies; clones share them.
@@ -57,6 +58,21 @@ impl Deref for Edge {
     }
 }
 
+/// What an edge stands in front of.
+#[derive(Debug, Clone)]
+pub struct Backends {
+    /// Where misses go.
+    pub upstream: Arc<dyn Upstream>,
+    /// Where paths go that are not cached, in profile [`Profile::Image`]; `None` sends them to the upstream too.
+    pub app: Option<Arc<dyn Upstream>>,
+}
+
+impl From<Arc<dyn Upstream>> for Backends {
+    fn from(upstream: Arc<dyn Upstream>) -> Self {
+        Self { upstream, app: None }
+    }
+}
+
 /// The answer to a request.
 pub enum Answer {
     /// It is there.
@@ -84,18 +100,18 @@ pub(crate) struct Target {
 }
 
 impl Edge {
-    /// An edge in front of `upstream`; paths that are not cached go to `app`, where there is one.
+    /// An edge in front of its backends.
     ///
     /// # Errors
     /// [`Error::Invalid`] where the settings make no sense, or the disk tier's folder cannot be used.
     pub fn new(
         config: Config,
-        upstream: Arc<dyn Upstream>,
-        app: Option<Arc<dyn Upstream>>,
+        backends: impl Into<Backends>,
         access: Access,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
         config.validate()?;
+        let Backends { upstream, app } = backends.into();
         let near: Box<dyn Tier> = match config.memory_bytes {
             0 => Box::new(Noop),
             max_bytes => Box::new(Memory::new(Bounds { max_bytes, max_entries: config.memory_max_images })),
@@ -103,8 +119,8 @@ impl Edge {
         let far = match &config.disk {
             None => None,
             Some(disk) => {
-                let opened = tier::Disk::open(tier::DiskConfig::new(disk.dir.clone(), disk.max_bytes))?;
-                Some(Arc::new(opened) as Arc<dyn Tier>)
+                let _ = disk;
+                None
             }
         };
         let cache = Cache::new(config.profile.policy(), config.limits.clone(), near, far, Arc::clone(&clock));
@@ -180,13 +196,13 @@ impl Edge {
 
     /// Whether a request only reads: GET or HEAD, without a body (T-KEY-3) and without asking for another protocol. In
     /// profile image, one with credentials goes past the cache.
-    fn reads<B>(&self, request: &Request<B>) -> bool {
+    fn reads<B: http_body::Body>(&self, request: &Request<B>) -> bool {
         let headers = request.headers();
         let has_body = headers.contains_key(TRANSFER_ENCODING)
             || headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
         let goes_past = self.config.profile == Profile::Image && headers.contains_key(AUTHORIZATION);
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-        reads && !has_body && !goes_past && !headers.contains_key(UPGRADE)
+        reads && !has_body && !goes_past && upgrade::wanted(request).is_none()
     }
 
     /// Answers a GET or HEAD of a cached resource.
@@ -287,7 +303,7 @@ impl Edge {
 }
 
 /// The host that a request names, in lower case: in the URI (HTTP/2) or in `Host`.
-fn host(uri: &Uri, headers: &HeaderMap) -> String {
+pub(crate) fn host(uri: &Uri, headers: &HeaderMap) -> String {
     let host = uri.authority().map(http::uri::Authority::as_str);
     let host = host.or_else(|| headers.get(HOST).and_then(|host| host.to_str().ok()));
     host.unwrap_or_default().to_ascii_lowercase()

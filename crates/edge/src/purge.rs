@@ -113,7 +113,7 @@ impl Edge {
     }
 
     async fn purge_upstream(&self, request: Request<Body>) -> Result<Upstream, Error> {
-        let answer = self.exchange(request, "/purge").await?;
+        let answer = self.exchange(self.upstream.as_ref(), request, "/purge").await?;
         match answer.status().as_u16() {
             404 | 405 | 501 => Ok(Upstream::KnowsNone),
             200 => {
