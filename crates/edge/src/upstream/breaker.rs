@@ -7,6 +7,7 @@
 //!
 //! A pure state machine: it takes `now`, and draws its jitter from a seed. The pool owns the lock.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 /// This many failures in a row open the breaker.
@@ -29,6 +30,16 @@ pub enum Breaker {
     Open,
     /// One request is on its way to find out.
     HalfOpen,
+}
+
+impl fmt::Display for Breaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half-open",
+        })
+    }
 }
 
 /// The leave to send one request; what became of it must be told.
