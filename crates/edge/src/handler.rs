@@ -243,13 +243,7 @@ impl Edge {
     }
 
     /// From what the cache found to the answer, counted and logged.
-    fn finish<B>(
-        &self,
-        request: &Request<B>,
-        target: &Target,
-        found: Found,
-        took: Option<Duration>,
-    ) -> Response<Body> {
+    fn finish<B>(&self, request: &Request<B>, target: &Target, found: Found, took: Option<Duration>) -> Response<Body> {
         let mut ending = Ending::of(&found, found.head.status);
         let (outcome, status) = (found.outcome, found.head.status);
         let response = answer::from_cache(request, found, self.clock.now(), took);
