@@ -52,6 +52,7 @@ enum Ask {
     ManyColdSlowestMs,
     ExpiredFetches,
     ExpiredSlowestMs,
+    ExpiredUnasked,
     UncacheableFirstMs,
     UncacheableKnownMs,
     SecondReaderMs,
@@ -63,12 +64,13 @@ enum Ask {
 }
 
 impl Ask {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::ColdFetches,
         Self::ManyColdFetches,
         Self::ManyColdSlowestMs,
         Self::ExpiredFetches,
         Self::ExpiredSlowestMs,
+        Self::ExpiredUnasked,
         Self::UncacheableFirstMs,
         Self::UncacheableKnownMs,
         Self::SecondReaderMs,
@@ -86,8 +88,11 @@ impl Ask {
             Self::ColdFetches => ("50 clients, cold key: fetches".to_owned(), Some(1.0)),
             Self::ManyColdFetches => (format!("{many} clients, cold key: fetches"), Some(1.0)),
             Self::ManyColdSlowestMs => (format!("{many} clients, cold key: slowest, ms"), None),
-            Self::ExpiredFetches => ("50 clients, expired key: fetches".to_owned(), Some(1.0)),
-            Self::ExpiredSlowestMs => ("50 clients, expired key: slowest, ms".to_owned(), None),
+            Self::ExpiredFetches => ("50 clients, expired key, must-revalidate: fetches".to_owned(), Some(1.0)),
+            Self::ExpiredSlowestMs => ("50 clients, expired key, must-revalidate: slowest, ms".to_owned(), None),
+            Self::ExpiredUnasked => {
+                ("50 clients, expired key, must-revalidate: answered too soon".to_owned(), Some(0.0))
+            }
             Self::UncacheableFirstMs => ("20 clients, no-store, first met: slowest, ms".to_owned(), Some(660.0)),
             Self::UncacheableKnownMs => ("20 clients, no-store, known: slowest, ms".to_owned(), Some(360.0)),
             Self::SecondReaderMs => ("second reader in a 2 s fill: first byte, ms".to_owned(), Some(10.0)),

@@ -51,6 +51,9 @@ impl Stage<'_> {
         let got = self.ask(count, "expired-1").await?;
         self.settle("expired-1").await?;
         self.note_slowest(Ask::ExpiredSlowestMs, &got);
+        // Sooner than the upstream answers, only what is stale can come.
+        let unasked = got.iter().filter(|got| got.whole < DELAY).count();
+        self.outcomes.push((Ask::ExpiredUnasked, unasked as f64));
         self.note_fetches(Ask::ExpiredFetches, "expired-1", before)
     }
 
