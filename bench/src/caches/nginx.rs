@@ -61,6 +61,7 @@ http {{
   access_log off;
   sendfile on;
   tcp_nopush on;
+  open_file_cache max=10000 inactive=60s;
   keepalive_requests 1000000000;
   client_body_temp_path {home}/tmp/body;
   proxy_temp_path {home}/tmp/proxy;
