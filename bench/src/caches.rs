@@ -8,6 +8,7 @@
 mod nginx;
 mod varnish;
 
+use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -61,8 +62,8 @@ impl Cache {
     /// Starts one in front of `upstream`, with so much memory (as in `256MiB`), its files and logs in `folder`.
     pub(crate) fn start(kind: Kind, upstream: &str, memory: &str, folder: &Path) -> Result<Self> {
         match kind {
-            Kind::Orbit => Self::orbit(upstream, memory, None, folder),
-            Kind::OrbitDisk => Self::orbit(upstream, memory, Some(&folder.join("orbit-disk")), folder),
+            Kind::Orbit => Self::orbit(upstream, memory, false, folder),
+            Kind::OrbitDisk => Self::orbit(upstream, memory, true, folder),
             Kind::Nginx => nginx::start(&Site::Cache { upstream, lock: false }, folder),
             Kind::NginxLock => nginx::start(&Site::Cache { upstream, lock: true }, folder),
             Kind::Varnish => varnish::start(upstream, memory, folder),
@@ -78,7 +79,7 @@ impl Cache {
     pub(crate) fn limit(bytes: usize, folder: &Path) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["limit", "--bytes", &bytes.to_string(), "--threads", &workers().to_string()]);
-        let mut peer = Peer::start("limit", command.stdout(Stdio::piped()), folder)?;
+        let mut peer = Peer::start(&format!("limit-{bytes}"), command.stdout(Stdio::piped()), folder)?;
         let line = peer.first_line()?;
         let origin = line.strip_prefix("listening on ").with_context(|| format!("limit said: {line}"))?.to_owned();
         Ok(Self { peer, origin, prefix: "/" })
@@ -99,8 +100,11 @@ impl Cache {
         self.peer.pid()
     }
 
-    fn orbit(upstream: &str, memory: &str, disk: Option<&Path>, folder: &Path) -> Result<Self> {
-        let (peer, origin) = Orbit::edge_before(upstream, memory, disk, folder)?.into_parts();
+    fn orbit(upstream: &str, memory: &str, disk: bool, folder: &Path) -> Result<Self> {
+        let home = folder.join(if disk { "orbit-disk" } else { "orbit" });
+        fs::create_dir_all(&home)?;
+        let files = disk.then(|| home.join("disk"));
+        let (peer, origin) = Orbit::edge_before(upstream, memory, files.as_deref(), &home)?.into_parts();
         Ok(Self { peer, origin, prefix: "/api/images/" })
     }
 
