@@ -1,6 +1,7 @@
 //! The commands, a file each: what they measure, and how they show it.
 
 pub(crate) mod figures;
+pub(crate) mod hit_ratio;
 pub(crate) mod ingest;
 pub(crate) mod reference;
 pub(crate) mod size;

@@ -4,7 +4,7 @@
 //! commit; `figures` then puts the tables into the docs. `bench/README.md` tells how to run them.
 //!
 //! From the top down: `commands` take measurements; `baseline` and `orbit` start what is measured (as `peer`s);
-//! `measure` joins `load` and `cpu`; `results`, `table`, `plot` and `figures` keep and show what came out.
+//! `measure` joins `load` and `cpu`; `trace` replays requests against caches; `results`, `table`, `plot` and `figures` keep and show what came out.
 
 mod ask;
 mod baseline;
@@ -21,6 +21,7 @@ mod picture;
 mod plot;
 mod results;
 mod table;
+mod trace;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -43,6 +44,8 @@ enum Command {
     Ingest(commands::ingest::Arguments),
     /// A store of 100,000 images beside one of 100: start, one image, the list.
     StoreScale(commands::store_scale::Arguments),
+    /// Hits of requests and of bytes that each caching policy has on recorded traces.
+    HitRatio(commands::hit_ratio::Arguments),
     /// Puts the tables of bench/results/ between the markers in README.md and docs/.
     Figures,
 }
@@ -53,6 +56,7 @@ fn main() -> Result<()> {
         Command::Size => commands::size::run(),
         Command::Ingest(arguments) => commands::ingest::run(&arguments),
         Command::StoreScale(arguments) => commands::store_scale::run(&arguments),
+        Command::HitRatio(arguments) => commands::hit_ratio::run(&arguments),
         Command::Figures => commands::figures::run(),
     }
 }
