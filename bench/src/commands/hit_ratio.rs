@@ -69,8 +69,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         return print(&policies);
     }
     let tables = [
-        ("hit-ratio", table(&policies, &arguments.sizes, |row| row.policy.clone())),
-        ("hit-ratio-shards", table(&spread, &arguments.sizes, |row| row.shards.unwrap_or(0).to_string())),
+        ("hit-ratio", table("policy", &policies, &arguments.sizes, |row| row.policy.clone())),
+        ("hit-ratio-shards", table("shards", &spread, &arguments.sizes, |row| row.shards.unwrap_or(0).to_string())),
     ];
     publish(&Measurement::new("hit-ratio", tables, &policies.iter().chain(&spread).collect::<Vec<_>>())?, false)
 }
@@ -81,8 +81,8 @@ fn bytes(trace: &Trace, percent: f64) -> u64 {
 }
 
 /// A row for each trace and policy: objects and bytes in percent, at each size.
-fn table(rows: &[Row], sizes: &[f64], name: impl Fn(&Row) -> String) -> Table {
-    let mut columns = vec!["trace".to_owned(), "policy".to_owned()];
+fn table(kind: &str, rows: &[Row], sizes: &[f64], name: impl Fn(&Row) -> String) -> Table {
+    let mut columns = vec!["trace".to_owned(), kind.to_owned()];
     for size in sizes {
         columns.extend([format!("{size}%: objects"), "bytes".to_owned()]);
     }
