@@ -3,6 +3,7 @@
 pub(crate) mod entry_cost;
 pub(crate) mod figures;
 pub(crate) mod hit_cost;
+pub(crate) mod hit_ratio;
 pub(crate) mod ingest;
 pub(crate) mod reference;
 pub(crate) mod size;

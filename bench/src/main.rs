@@ -4,8 +4,8 @@
 //! commit; `figures` then puts the tables into the docs. `bench/README.md` tells how to run them.
 //!
 //! From the top down: `commands` take measurements; `baseline`, `orbit` and `caches` start what is measured (as `peer`s),
-//! `limit` is the least to measure them by; `measure` joins `load` and `cpu`; `results`, `table`, `plot` and `figures`
-//! keep and show what came out.
+//! `limit` is the least to measure them by; `measure` joins `load` and `cpu`; `trace` replays requests against caches;
+//! `results`, `table`, `plot` and `figures` keep and show what came out.
 
 mod ask;
 mod baseline;
@@ -27,6 +27,7 @@ mod resident;
 mod results;
 mod scripted;
 mod table;
+mod trace;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -60,6 +61,8 @@ enum Command {
     /// The least that an HTTP server can do: every request gets the same bytes.
     #[command(hide = true)]
     Limit(limit::Arguments),
+    /// Hits of requests and of bytes that each caching policy has on recorded traces.
+    HitRatio(commands::hit_ratio::Arguments),
     /// Puts the tables of bench/results/ between the markers in README.md and docs/.
     Figures,
 }
@@ -75,6 +78,7 @@ fn main() -> Result<()> {
         Command::Soak(arguments) => commands::soak::run(&arguments),
         Command::EntryCost(arguments) => commands::entry_cost::run(&arguments),
         Command::Limit(arguments) => limit::run(&arguments),
+        Command::HitRatio(arguments) => commands::hit_ratio::run(&arguments),
         Command::Figures => commands::figures::run(),
     }
 }
