@@ -11,11 +11,13 @@ use orbit_model::CacheKey;
 
 use crate::{Entry, Policy, Purge};
 
+pub mod disk;
 #[cfg(test)]
 mod laws;
 mod memory;
 mod noop;
 
+pub use disk::Disk;
 pub use memory::{Bounds, Memory};
 pub use noop::Noop;
 
