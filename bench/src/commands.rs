@@ -1,5 +1,6 @@
 //! The commands, a file each: what they measure, and how they show it.
 
+pub(crate) mod disk_engines;
 pub(crate) mod figures;
 pub(crate) mod ingest;
 pub(crate) mod reference;

@@ -43,6 +43,11 @@ enum Command {
     Ingest(commands::ingest::Arguments),
     /// A store of 100,000 images beside one of 100: start, one image, the list.
     StoreScale(commands::store_scale::Arguments),
+    /// Our disk tier beside foyer's: speed, restart, kill, full disk, broken files.
+    DiskEngines(commands::disk_engines::Arguments),
+    /// One step of `disk-engines`, in a process that can be killed.
+    #[command(hide = true)]
+    DiskEnginesWorker(commands::disk_engines::worker::Arguments),
     /// Puts the tables of bench/results/ between the markers in README.md and docs/.
     Figures,
 }
@@ -53,6 +58,8 @@ fn main() -> Result<()> {
         Command::Size => commands::size::run(),
         Command::Ingest(arguments) => commands::ingest::run(&arguments),
         Command::StoreScale(arguments) => commands::store_scale::run(&arguments),
+        Command::DiskEngines(arguments) => commands::disk_engines::run(&arguments),
+        Command::DiskEnginesWorker(arguments) => commands::disk_engines::worker::run(&arguments),
         Command::Figures => commands::figures::run(),
     }
 }
