@@ -9,7 +9,8 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -26,6 +27,8 @@ use worker::{Seen, Step};
 
 /// How far apart bytes are flipped: one in about ten entries is hit, in bytes.
 const FLIP_EVERY: u64 = 10 * BODY as u64 + 1237;
+/// How long a step may take: one that never ends is an answer too.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// The size of the disk that becomes full, in MiB.
 const SMALL_DISK_MIB: u64 = 64;
 
@@ -167,24 +170,36 @@ impl Site {
         command.arg(&self.dir).arg("--max-bytes").arg(self.max_bytes.to_string());
         command.arg("--entries").arg(self.entries.to_string());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let mut line = String::new();
-        if let Some(out) = child.stdout.as_mut() {
-            BufReader::new(out).read_line(&mut line)?;
-        }
+        let out = child.stdout.take().context("a worker has an output")?;
+        let (sender, receiver) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            // A worker that ends without a word is known by its empty line.
+            let _ = BufReader::new(out).read_line(&mut line).map(|_| sender.send(line));
+        });
+        let line = receiver.recv_timeout(PATIENCE).unwrap_or_default();
         match serde_json::from_str(&line) {
             Ok(seen) => Ok((seen, child)),
             Err(error) => {
-                let status = child.wait()?;
-                Err(error).with_context(|| format!("{} ended with {status}", self.kind.name()))
+                kill(child)?;
+                Err(error).with_context(|| format!("{} broke off or went on for {PATIENCE:?}", self.kind.name()))
             }
         }
     }
 
     /// Does a step and lets the worker end in good order.
     fn step(&self, step: Step) -> Result<Seen> {
-        let (seen, mut child) = self.start(step)?;
+        let (mut seen, mut child) = self.start(step)?;
         drop(child.stdin.take());
-        child.wait()?;
+        let since = Instant::now();
+        while child.try_wait()?.is_none() {
+            if since.elapsed() > PATIENCE {
+                kill(child)?;
+                seen.was_stuck = true;
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
         Ok(seen)
     }
 
@@ -317,6 +332,10 @@ fn trouble(runs: &[Run], entries: u64) -> Table {
     row("a start with a quarter of the room: kept".to_owned(), &|run| seen(&run.over_bound));
     row("the same: until open, ms".to_owned(), &|run| figure(run.over_bound.map_or(f64::NAN, |seen| seen.open_ms)));
     row("the same: used afterwards, MiB".to_owned(), &|run| figure(run.over_bound_used_mib));
+    row("the same: ends when told to".to_owned(), &|run| match run.over_bound {
+        Some(Seen { was_stuck: false, .. }) => "yes".to_owned(),
+        _ => "no".to_owned(),
+    });
     row(format!("a disk of {SMALL_DISK_MIB} MiB, full"), &|run| seen(&run.full_disk));
     row("removed, killed, there again".to_owned(), &|run| share(run.removed_came_back, entries / 10));
     row("removal by tag".to_owned(), &|run| run.by_tag.map_or("none".to_owned(), |count| format!("{count} entries")));

@@ -69,6 +69,9 @@ pub(crate) struct Seen {
     pub(super) errors: u64,
     /// Entries that a removal by tag says it has removed.
     pub(super) tagged: Option<u64>,
+    /// Whether it had to be killed, because it did not end when it was told to.
+    #[serde(default)]
+    pub(super) was_stuck: bool,
     /// The middle of the times of all reads.
     pub(super) p50_us: f64,
     /// What one in a hundred reads took longer than.

@@ -12,7 +12,7 @@
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -176,8 +176,8 @@ impl Folder {
     pub(super) fn read(&self, name: Name, max_len: u64) -> io::Result<Bytes> {
         let file = File::open(self.file(name))?;
         let len = file.metadata()?.len().min(max_len);
-        let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or_default());
-        file.take(len).read_to_end(&mut bytes)?;
+        let mut bytes = vec![0; usize::try_from(len).unwrap_or_default()];
+        file.read_exact_at(&mut bytes, 0)?;
         Ok(bytes.into())
     }
 

@@ -8,6 +8,8 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::Ordering;
 
+use parking_lot::MutexGuard;
+
 use super::Shared;
 use super::folder::{Name, SHARDS};
 use super::record::{PREAMBLE, Preamble};
@@ -39,7 +41,7 @@ pub(super) fn ensure(shared: &Shared, shard: usize) {
     if is_scanned() {
         return;
     }
-    let _scanning = shared.scanning.lock();
+    let scanning = shared.scanning.lock();
     if is_scanned() {
         return;
     }
@@ -47,6 +49,8 @@ pub(super) fn ensure(shared: &Shared, shard: usize) {
         tracing::warn!(%error, dir = %shared.folder.path().display(), shard, "the disk tier can't read a shard");
     }
     mark_scanned(shared, shard);
+    // Handed over: the background scan would take it again at once, and a lookup wait for many shards.
+    MutexGuard::unlock_fair(scanning);
 }
 
 /// Notes that nothing is to be found in a shard any more; `scanning` must be held.
