@@ -67,6 +67,8 @@ pub(super) fn is_done(shared: &Shared) -> bool {
 
 fn scan(shared: &Shared, shard: usize) -> io::Result<()> {
     for name in shared.folder.list(shard)? {
+        // From the question to the answer no file comes or goes, so no slot is made for one that has just been removed.
+        let gate = shared.gate.lock();
         if shared.shelf.lock().knows(name) {
             continue;
         }
@@ -81,6 +83,7 @@ fn scan(shared: &Shared, shard: usize) -> io::Result<()> {
                 shared.counters.read_errors.fetch_add(1, Ordering::Relaxed);
             }
         }
+        MutexGuard::unlock_fair(gate);
     }
     shared.work.notify_all();
     Ok(())
