@@ -133,7 +133,7 @@ fn measure(kind: Kind, scratch: &Path, entries: u64) -> Result<Run> {
     })
 }
 
-/// Writes and reads on a disk that holds half of it; `None` where none can be mounted.
+/// Writes to a disk that holds half of it, then reads; `None` where none can be mounted, or the engine broke off.
 fn full_disk(site: &Site) -> Result<Option<Seen>> {
     fs::create_dir_all(&site.dir)?;
     let size = format!("size={SMALL_DISK_MIB}m");
@@ -144,7 +144,7 @@ fn full_disk(site: &Site) -> Result<Option<Seen>> {
     }
     let entries = 2 * (SMALL_DISK_MIB << 20) / BODY as u64;
     let small = Site { entries, ..site.clone() };
-    // Read by the process that met the full disk: what matters is that it still serves.
+    // Read by a process of its own: what was whole before the disk was full must still be.
     let read = small.step(Step::Write).and_then(|_| small.step(Step::Read));
     let unmounted = Command::new("umount").arg(&site.dir).status().context("umount")?;
     anyhow::ensure!(unmounted.success(), "{} is still mounted", site.dir.display());
