@@ -63,6 +63,11 @@ enum Command {
     Limit(limit::Arguments),
     /// Hits of requests and of bytes that each caching policy has on recorded traces.
     HitRatio(commands::hit_ratio::Arguments),
+    /// Our disk tier beside foyer's: speed, restart, kill, full disk, broken files.
+    DiskEngines(commands::disk_engines::Arguments),
+    /// One step of `disk-engines`, in a process that can be killed.
+    #[command(hide = true)]
+    DiskEnginesWorker(commands::disk_engines::worker::Arguments),
     /// Puts the tables of bench/results/ between the markers in README.md and docs/.
     Figures,
 }
@@ -79,6 +84,8 @@ fn main() -> Result<()> {
         Command::EntryCost(arguments) => commands::entry_cost::run(&arguments),
         Command::Limit(arguments) => limit::run(&arguments),
         Command::HitRatio(arguments) => commands::hit_ratio::run(&arguments),
+        Command::DiskEngines(arguments) => commands::disk_engines::run(&arguments),
+        Command::DiskEnginesWorker(arguments) => commands::disk_engines::worker::run(&arguments),
         Command::Figures => commands::figures::run(),
     }
 }
