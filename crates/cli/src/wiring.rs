@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use http::Request;
+use hyper::body::Incoming;
 use orbit_codec::{Limits, Quality};
 use orbit_edge::{HttpUpstream, ServiceUpstream, Upstream};
 use orbit_model::{Access, EdgeStats, PurgeRequest, Removed};
@@ -18,7 +19,6 @@ use orbit_origin::{Copies, NoCopies};
 use orbit_store::{MemoryLog, Store};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt as _;
 
 use crate::clock::SystemClock;
 use crate::flags;
@@ -28,7 +28,7 @@ use crate::server::{Drain, Handler, ResponseFuture, Server, Signals};
 /// Everything that one process runs.
 pub(crate) struct Node {
     /// Answers requests.
-    handler: Handler,
+    handler: Arc<dyn Handler>,
     /// Ends what has no end of its own: event streams, queued concepts.
     stop: Box<dyn FnOnce() + Send>,
     /// What must end before the process does.
@@ -52,26 +52,18 @@ impl Node {
         // Set once, before the first request: the edge needs the origin's routes, and the origin the edge's copies.
         let _ = copies.0.set(edge.clone());
         let routes = pages.fallback_service(routes);
-        let handler: Handler = Arc::new(move |request| {
-            if orbit_edge::Edge::owns(request.uri().path()) {
-                let edge = edge.clone();
-                return Box::pin(async move { edge.image(request).await });
-            }
-            by_routes(&routes, request)
-        });
-        Ok(Self::owning(origin, handler))
+        Ok(Self::owning(origin, Arc::new(Both { edge, routes })))
     }
 
     /// The origin alone.
     pub(crate) async fn origin(origin: &flags::Origin, access: &Access) -> Result<Self> {
         let origin = open_origin(&origin.data_dir, &origin.making, Arc::new(NoCopies), access).await?;
         let routes = origin.router();
-        let handler: Handler = Arc::new(move |request| by_routes(&routes, request));
-        Ok(Self::owning(origin, handler))
+        Ok(Self::owning(origin, Arc::new(routes)))
     }
 
     /// A node that owns truth: at its end what has been drawn is stored, and no change of an image is cut short.
-    fn owning(origin: orbit_origin::Origin, handler: Handler) -> Self {
+    fn owning(origin: orbit_origin::Origin, handler: Arc<dyn Handler>) -> Self {
         let stopped = origin.clone();
         let drain: Drain = Arc::new(move || {
             let origin = origin.clone();
@@ -85,10 +77,7 @@ impl Node {
         let upstream: Arc<dyn Upstream> = Arc::new(HttpUpstream::new(upstream, edge.upstream_timeout)?);
         let edge = orbit_edge::Edge::new(edge_config(edge), upstream, access.clone(), Arc::new(SystemClock))?;
         let stopped = edge.clone();
-        let handler: Handler = Arc::new(move |request| {
-            let edge = edge.clone();
-            Box::pin(async move { edge.handle(request).await })
-        });
+        let handler = Arc::new(Alone(edge));
         Ok(Self { handler, stop: Box::new(move || stopped.stop()), drain: Arc::new(|| Box::pin(async {})) })
     }
 
@@ -105,8 +94,8 @@ impl Node {
         let runtime = runtime()?;
         let stop = CancellationToken::new();
         // Before the address is told: whoever has it may send a signal.
-        let mut signals = runtime.block_on(async { Signals::listen() })?;
-        output::line(&format!("listening on http://{}", server.address()?))?;
+        let mut signals = runtime.block_on(async { Signals::listen(server.tls()) })?;
+        output::line(&format!("listening on {}", server.url()?))?;
         let stopping = stop.clone();
         // Not waited for: what it does ends with the process.
         std::thread::spawn(move || match beside() {
@@ -121,7 +110,7 @@ impl Node {
             });
             runtime.block_on(async {
                 tokio::select! {
-                    () = signals.next() => tracing::info!("stopping: open requests finish first"),
+                    () = signals.ended() => tracing::info!("stopping: open requests finish first"),
                     () = stop.cancelled() => {}
                 }
             });
@@ -132,10 +121,30 @@ impl Node {
     }
 }
 
-/// Answers a request by a router, which never fails.
-fn by_routes(routes: &Router, request: Request<Body>) -> ResponseFuture {
-    let routes = routes.clone();
-    Box::pin(async move { routes.oneshot(request).await.unwrap_or_else(|never| match never {}) })
+/// The edge in front of the origin of the same process: images from the edge, the rest by routes.
+struct Both {
+    edge: orbit_edge::Edge,
+    routes: Router,
+}
+
+impl Handler for Both {
+    fn answer(&self, request: Request<Incoming>) -> ResponseFuture {
+        if !orbit_edge::Edge::owns(request.uri().path()) {
+            return self.routes.answer(request);
+        }
+        let edge = self.edge.clone();
+        Box::pin(async move { edge.image(request.map(Body::new)).await.map(orbit_edge::Body::from) })
+    }
+}
+
+/// The edge in front of another process, which answers everything.
+struct Alone(orbit_edge::Edge);
+
+impl Handler for Alone {
+    fn answer(&self, request: Request<Incoming>) -> ResponseFuture {
+        let edge = self.0.clone();
+        Box::pin(async move { edge.handle(request.map(Body::new)).await.map(orbit_edge::Body::from) })
+    }
 }
 
 /// Runs what must be done before a server's own threads exist.

@@ -8,16 +8,20 @@
 //! - [`purge`]: how copies are taken away.
 
 mod answer;
+mod body;
 mod config;
 mod error;
 mod handler;
 mod health;
+mod informational;
 mod path;
 mod proxy;
 mod purge;
 mod upstream;
 
+pub use body::Body;
 pub use config::Config;
 pub use error::Error;
 pub use handler::Edge;
+pub use informational::Informational;
 pub use upstream::{HttpUpstream, ServiceUpstream, Upstream};

@@ -23,7 +23,7 @@ pub(crate) struct Edge {
 impl Edge {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let access = wiring::access(&self.listening)?;
-        let server = Server::bind(self.listening.listen, self.listening.threads)?;
+        let server = Server::bind(self.listening.server()?)?;
         let upstream = self.upstream.as_deref().unwrap_or_default();
         Node::edge(&self.edge, upstream, &access)?.run(server)?;
         Ok(ExitCode::SUCCESS)
