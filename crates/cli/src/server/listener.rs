@@ -59,7 +59,7 @@ fn default_places(files: Option<u64>) -> usize {
 
 fn raised_open_files() -> Option<u64> {
     let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, ..limit.clone() };
+    let raised = Rlimit { current: limit.maximum, ..limit };
     match setrlimit(Resource::Nofile, raised) {
         Ok(()) => limit.maximum,
         Err(_) => limit.current,
