@@ -49,7 +49,7 @@ fn who_dawdles_over_a_header_or_says_no_more_is_let_go() {
 #[test]
 fn who_reads_nothing_of_an_answer_is_cut_off_and_holds_up_nobody() {
     let folder = Folder::new();
-    let server = Launch::serve(&folder).words(&["--write-timeout", "1s", "--log-level", "debug"]).start();
+    let server = Launch::serve(&folder).words(&["--stall-timeout", "1s", "--log-level", "debug"]).start();
     server.client.put("/images/fox", &photo("chelsea.png")).expect(201);
     let length = server.client.get("/api/images/fox").expect(200).body.len();
     // More than the kernel keeps of what nobody reads.
@@ -63,6 +63,18 @@ fn who_reads_nothing_of_an_answer_is_cut_off_and_holds_up_nobody() {
         server.log().contains("too slow is cut off").then_some(())
     });
     assert!(stalled.rest().len() < requests * length);
+}
+
+#[test]
+fn an_uploader_who_stops_in_the_middle_gives_the_place_back() {
+    let folder = Folder::new();
+    let server = Launch::serve(&folder).words(&["--stall-timeout", "1s"]).start();
+    let queued = || server.client.get("/stats").expect(200).json()["codec"]["queued"].clone();
+    let mut stalled = Raw::connect(server.address);
+    stalled.send("PUT /images/fox HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\nhalf");
+    eventually("the upload to have begun", || (queued() == 1).then_some(()));
+    eventually("the place to be free", || (queued() == 0).then_some(()));
+    stalled.rest();
 }
 
 #[test]

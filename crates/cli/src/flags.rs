@@ -49,9 +49,9 @@ pub(crate) struct Listening {
     /// How long a connection may wait for its next request
     #[arg(long, env = "ORBIT_IDLE_TIMEOUT", default_value = "75s", value_parser = humantime::parse_duration, value_name = "TIME")]
     pub(crate) idle_timeout: Duration,
-    /// How long a client may take nothing of an answer before it is cut off
-    #[arg(long, env = "ORBIT_WRITE_TIMEOUT", default_value = "30s", value_parser = humantime::parse_duration, value_name = "TIME")]
-    pub(crate) write_timeout: Duration,
+    /// How long a client may take nothing of an answer, or give nothing of a request's body, before it is cut off
+    #[arg(long, env = "ORBIT_STALL_TIMEOUT", default_value = "30s", value_parser = humantime::parse_duration, value_name = "TIME")]
+    pub(crate) stall_timeout: Duration,
 }
 
 impl Listening {
@@ -70,7 +70,7 @@ impl Listening {
             header_bytes: usize::try_from(self.max_header_bytes.as_u64()).unwrap_or(usize::MAX),
             header_timeout: self.header_timeout,
             idle_timeout: self.idle_timeout,
-            write_timeout: self.write_timeout,
+            stall_timeout: self.stall_timeout,
         };
         Ok(server::Config { address: self.listen, threads: self.threads, tls, limits })
     }

@@ -85,8 +85,8 @@ impl Server {
 
     /// Answers requests until `stop` is cancelled and what was begun has ended, `drain` included.
     pub(crate) fn run(self, handler: &Arc<dyn Handler>, drain: &Drain, stop: &CancellationToken) -> Result<()> {
-        let Limits { header_timeout, idle_timeout, write_timeout, .. } = self.limits;
-        let patience = Patience::new(header_timeout, idle_timeout, write_timeout);
+        let Limits { header_timeout, idle_timeout, stall_timeout, .. } = self.limits;
+        let patience = Patience::new(header_timeout, idle_timeout, stall_timeout);
         let serving = Arc::new(Serving::new(Arc::clone(handler), self.tls, &self.limits, stop.clone()));
         let together = Arc::new(Barrier::new(self.threads));
         std::thread::scope(|scope| {

@@ -10,7 +10,6 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use http::Request;
-use hyper::body::Incoming;
 use orbit_codec::{Limits, Quality};
 use orbit_edge::{HttpUpstream, ServiceUpstream, Upstream};
 use orbit_model::{Access, EdgeStats, PurgeRequest, Removed};
@@ -128,12 +127,12 @@ struct Both {
 }
 
 impl Handler for Both {
-    fn answer(&self, request: Request<Incoming>) -> ResponseFuture {
+    fn answer(&self, request: Request<Body>) -> ResponseFuture {
         if !orbit_edge::Edge::owns(request.uri().path()) {
             return self.routes.answer(request);
         }
         let edge = self.edge.clone();
-        Box::pin(async move { edge.image(request.map(Body::new)).await.map(orbit_edge::Body::from) })
+        Box::pin(async move { edge.image(request).await.map(orbit_edge::Body::from) })
     }
 }
 
@@ -141,9 +140,9 @@ impl Handler for Both {
 struct Alone(orbit_edge::Edge);
 
 impl Handler for Alone {
-    fn answer(&self, request: Request<Incoming>) -> ResponseFuture {
+    fn answer(&self, request: Request<Body>) -> ResponseFuture {
         let edge = self.0.clone();
-        Box::pin(async move { edge.handle(request.map(Body::new)).await.map(orbit_edge::Body::from) })
+        Box::pin(async move { edge.handle(request).await.map(orbit_edge::Body::from) })
     }
 }
 

@@ -30,8 +30,8 @@ pub(crate) struct Limits {
     pub(crate) header_timeout: Duration,
     /// From the end of one request to the beginning of the next.
     pub(crate) idle_timeout: Duration,
-    /// How long a client may take nothing of an answer.
-    pub(crate) write_timeout: Duration,
+    /// How long a client may take nothing of an answer, or give nothing of a request's body.
+    pub(crate) stall_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -41,7 +41,7 @@ impl Default for Limits {
             header_bytes: 32 << 10,
             header_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(75),
-            write_timeout: Duration::from_secs(30),
+            stall_timeout: Duration::from_secs(30),
         }
     }
 }
@@ -54,10 +54,10 @@ impl Config {
 
     /// Refuses what makes no sense, by the setting's name.
     pub(super) fn validate(&self) -> Result<()> {
-        let Limits { connections, header_bytes, header_timeout, idle_timeout, write_timeout } = &self.limits;
+        let Limits { connections, header_bytes, header_timeout, idle_timeout, stall_timeout } = &self.limits;
         ensure!(*connections != Some(0), "--max-connections must be at least 1");
         ensure!(*header_bytes >= 1024, "--max-header-bytes must be at least 1KiB: browsers send about that much");
-        for (name, time) in [("header", header_timeout), ("idle", idle_timeout), ("write", write_timeout)] {
+        for (name, time) in [("header", header_timeout), ("idle", idle_timeout), ("stall", stall_timeout)] {
             ensure!(!time.is_zero(), "--{name}-timeout must be longer than 0");
         }
         Ok(())
@@ -78,6 +78,6 @@ mod tests {
         assert!(with(|_| ()).is_ok());
         assert!(with(|limits| limits.connections = Some(0)).unwrap_err().contains("--max-connections"));
         assert!(with(|limits| limits.header_bytes = 10).unwrap_err().contains("--max-header-bytes"));
-        assert!(with(|limits| limits.write_timeout = Duration::ZERO).unwrap_err().contains("--write-timeout"));
+        assert!(with(|limits| limits.stall_timeout = Duration::ZERO).unwrap_err().contains("--stall-timeout"));
     }
 }

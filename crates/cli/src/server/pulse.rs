@@ -36,14 +36,14 @@ impl Looks {
 pub(super) struct Patience {
     header: u32,
     idle: u32,
-    write: u32,
+    stall: u32,
 }
 
 impl Patience {
-    pub(super) fn new(header: Duration, idle: Duration, write: Duration) -> Self {
+    pub(super) fn new(header: Duration, idle: Duration, stall: Duration) -> Self {
         // One more than fits: the first look comes at any time after the beginning.
         let looks = |time: Duration| u32::try_from(time.as_millis().div_ceil(LOOK.as_millis()) + 1).unwrap_or(u32::MAX);
-        Self { header: looks(header), idle: looks(idle), write: looks(write) }
+        Self { header: looks(header), idle: looks(idle), stall: looks(stall) }
     }
 }
 
@@ -77,6 +77,8 @@ pub(super) struct Pulse {
     blocked: AtomicBool,
     /// Streamed bodies that would give more if it were asked of them.
     full: AtomicU32,
+    /// Requests' bodies of which more is awaited.
+    starved: AtomicU32,
     order: AtomicU8,
     /// The connection's task. Taken only by that task when it moves, which it hardly does, and to wake it.
     waker: Mutex<Option<Waker>>,
@@ -96,6 +98,7 @@ impl Pulse {
             taken: AtomicU32::new(now),
             blocked: AtomicBool::new(false),
             full: AtomicU32::new(0),
+            starved: AtomicU32::new(0),
             order: AtomicU8::new(Order::Go as u8),
             waker: Mutex::new(None),
             interim: Interim::default(),
@@ -139,22 +142,33 @@ impl Pulse {
         }
     }
 
+    /// Whether more of a request's body is awaited than has come.
+    pub(super) fn starved(&self, starved: bool) {
+        if starved {
+            self.moved.store(self.looks.now(), Relaxed);
+            self.starved.fetch_add(1, Relaxed);
+        } else {
+            self.starved.fetch_sub(1, Relaxed);
+        }
+    }
+
     /// What the connection deserves by now.
     pub(super) fn verdict(&self, patience: Patience) -> Order {
         let now = self.looks.now();
         let since = |look: &AtomicU32| now.wrapping_sub(look.load(Relaxed));
-        if (self.blocked.load(Relaxed) || self.full.load(Relaxed) > 0) && since(&self.taken) >= patience.write {
+        if (self.blocked.load(Relaxed) || self.full.load(Relaxed) > 0) && since(&self.taken) >= patience.stall {
             return Order::End;
         }
         if self.open.load(Relaxed) > 0 {
-            return Order::Go;
+            let stalled = self.starved.load(Relaxed) > 0 && since(&self.moved) >= patience.stall;
+            return if stalled { Order::End } else { Order::Go };
         }
         let head = self.head.load(Relaxed);
         if head > 0 && (now + 1).wrapping_sub(head) >= patience.header {
             return Order::End;
         }
         match since(&self.moved) {
-            idle if idle >= patience.idle.saturating_add(patience.write) => Order::End,
+            idle if idle >= patience.idle.saturating_add(patience.stall) => Order::End,
             idle if idle >= patience.idle => Order::Finish,
             _ => Order::Go,
         }
@@ -238,7 +252,7 @@ mod tests {
     fn connection() -> (Arc<Looks>, Arc<Pulse>, Patience) {
         let looks = Arc::new(Looks::default());
         let pulse = Arc::new(Pulse::new(Arc::clone(&looks)));
-        (looks, pulse, Patience { header: 4, idle: 10, write: 6 })
+        (looks, pulse, Patience { header: 4, idle: 10, stall: 6 })
     }
 
     /// The first orders other than to go on, and after how many looks each comes.
@@ -322,6 +336,23 @@ mod tests {
     }
 
     #[test]
+    fn an_uploader_who_stops_is_cut_off_and_a_slow_one_is_not() {
+        let connection = connection();
+        let (looks, pulse, patience) = &connection;
+        let _turn = Turn::begin(pulse);
+        for _ in 0..20 {
+            pulse.starved(true);
+            looks.advance();
+            assert_eq!(pulse.verdict(*patience), Order::Go);
+            pulse.read();
+            pulse.starved(false);
+        }
+        assert_eq!(fate(&connection), [], "all of the body is there");
+        pulse.starved(true);
+        assert_eq!(fate(&connection), [(6, Order::End)]);
+    }
+
+    #[test]
     fn on_a_multiplexed_connection_no_header_is_awaited() {
         let connection = connection();
         connection.1.multiplexed();
@@ -341,6 +372,6 @@ mod tests {
     fn patience_is_never_shorter_than_was_said() {
         let second = Duration::from_secs(1);
         let patience = Patience::new(second, LOOK / 2, Duration::MAX);
-        assert_eq!((patience.header, patience.idle, patience.write), (3, 2, u32::MAX));
+        assert_eq!((patience.header, patience.idle, patience.stall), (3, 2, u32::MAX));
     }
 }

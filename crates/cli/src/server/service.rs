@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use axum::Router;
 use bytes::Bytes;
 use http::{Request, Version};
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use orbit_edge::Body;
 use tower::ServiceExt as _;
@@ -34,14 +34,13 @@ pub(crate) trait Handler: Send + Sync + 'static {
 
     /// The answer to a request that is not answered at once. Where the client can be sent interim answers, the
     /// request's extensions hold an [`orbit_edge::Informational`]; where it wants to upgrade, hyper's `OnUpgrade`.
-    fn answer(&self, request: Request<Incoming>) -> ResponseFuture;
+    fn answer(&self, request: Request<axum::body::Body>) -> ResponseFuture;
 }
 
 /// A router, which never fails, answers everything by a future.
 impl Handler for Router {
-    fn answer(&self, request: Request<Incoming>) -> ResponseFuture {
+    fn answer(&self, request: Request<axum::body::Body>) -> ResponseFuture {
         let routes = self.clone();
-        let request = request.map(axum::body::Body::new);
         Box::pin(async move { routes.oneshot(request).await.unwrap_or_else(|never| match never {}).map(Body::from) })
     }
 }
@@ -67,6 +66,10 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         {
             request.extensions_mut().insert(way);
         }
+        let request = request.map(|body| match body.is_end_stream() {
+            true => axum::body::Body::empty(),
+            false => axum::body::Body::new(Given { body, pulse: Arc::clone(&self.pulse), starved: false }),
+        });
         Answering { answer: Answer::Later(self.handler.answer(request)), turn }
     }
 }
@@ -129,5 +132,48 @@ impl http_body::Body for Told {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+/// A request's body that tells whether more of it is awaited than the client has sent.
+#[derive(Debug)]
+struct Given {
+    body: Incoming,
+    pulse: Arc<Pulse>,
+    starved: bool,
+}
+
+impl Given {
+    fn tell(&mut self, starved: bool) {
+        if self.starved != starved {
+            self.starved = starved;
+            self.pulse.starved(starved);
+        }
+    }
+}
+
+impl http_body::Body for Given {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let this = self.get_mut();
+        let frame = Pin::new(&mut this.body).poll_frame(cx);
+        this.tell(frame.is_pending());
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Given {
+    fn drop(&mut self) {
+        self.tell(false);
     }
 }

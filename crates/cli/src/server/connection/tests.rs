@@ -26,10 +26,11 @@ impl Handler for Scripted {
         (request.uri().path() == "/big").then(|| Response::new(Body::from(Bytes::from(vec![7; 10 * PIPE]))))
     }
 
-    fn answer(&self, request: Request<Incoming>) -> ResponseFuture {
+    fn answer(&self, request: Request<axum::body::Body>) -> ResponseFuture {
         Box::pin(async move {
             match request.uri().path() {
                 "/hint" => hint(&request),
+                "/echo" => Response::new(Body::from(request.into_body())),
                 "/never" => std::future::pending().await,
                 "/upgrade" => upgrade(request),
                 path => Response::new(Body::from(Bytes::from(path.to_owned()))),
@@ -39,7 +40,7 @@ impl Handler for Scripted {
 }
 
 /// Tells where the way for hints is there.
-fn hint(request: &Request<Incoming>) -> Response {
+fn hint(request: &Request<axum::body::Body>) -> Response {
     let way = request.extensions().get::<Informational>();
     if let Some(way) = way {
         let headers = HeaderMap::from_iter([(http::header::LINK, HeaderValue::from_static("</a>"))]);
@@ -49,7 +50,7 @@ fn hint(request: &Request<Incoming>) -> Response {
 }
 
 /// Echoes what comes after the upgrade.
-fn upgrade(mut request: Request<Incoming>) -> Response {
+fn upgrade(mut request: Request<axum::body::Body>) -> Response {
     let upgraded = request.extensions_mut().remove::<OnUpgrade>().expect("a way to upgrade");
     tokio::spawn(async move {
         let (mut from, mut to) = tokio::io::split(TokioIo::new(upgraded.await.unwrap()));
@@ -76,7 +77,7 @@ impl Client {
         let serving = Serving::new(Arc::new(Scripted), None, &limits, CancellationToken::new());
         let looks = Arc::new(Looks::default());
         let pulse = Arc::new(Pulse::new(Arc::clone(&looks)));
-        let patience = Patience::new(limits.header_timeout, limits.idle_timeout, limits.write_timeout);
+        let patience = Patience::new(limits.header_timeout, limits.idle_timeout, limits.stall_timeout);
         let (served, looked) = (Arc::clone(&pulse), Arc::clone(&pulse));
         let ended = tokio::spawn(async move {
             let socket = Socket::new(server, Arc::clone(&served), any_place());
@@ -175,6 +176,20 @@ async fn a_slow_reader_gets_it_all() {
         read += client.stream.read(&mut piece).await.unwrap();
     }
     assert_eq!(read, 10 * PIPE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_uploader_who_stops_is_cut_off_and_a_slow_one_is_heard() {
+    let upload = "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n";
+    let mut client = Client::connect(false);
+    client.send(upload).await;
+    for byte in "slow".bytes() {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        client.send([byte]).await;
+    }
+    client.until("slow").await;
+    client.send(upload).await.send("sl").await.rest().await;
+    client.ended.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
