@@ -128,3 +128,6 @@ async fn end(together: &Barrier, drain: &Drain) {
 fn runtime() -> Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,7 +37,7 @@ pub(super) struct Serving {
     header_timeout: Duration,
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
-    pub(super) stop: CancellationToken,
+    stop: CancellationToken,
 }
 
 impl Serving {
