@@ -115,7 +115,8 @@ fn a_thousand_idle_streams_hold_up_nobody() {
     let server = Launch::serve(&folder).start();
     let mut streams: Vec<Raw> = (0..1000).map(|_| Raw::connect(server.address)).collect();
     for raw in &mut streams {
-        raw.send("GET /threads/t/events HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        // To HTTP/1.0 the stream is a body without chunks: its header is all that is read here.
+        raw.send("GET /threads/t/events HTTP/1.0\r\n\r\n");
     }
     for raw in &mut streams {
         raw.answer().expect("the beginning of a stream").expect(200);
