@@ -5,6 +5,7 @@
 //! - in and out: `upload`, `serve`, `list`, `edge_alone`, `generate`
 //! - away, and never again: `purge`
 //! - when things end badly: `crash`, `shutdown`, `limits`
+//! - how clients connect, and those who dawdle: `connections`, `tls`
 //! - who may: `access`
 //! - the command line: `cli`
 
@@ -12,6 +13,8 @@
 mod access;
 #[cfg(test)]
 mod cli;
+#[cfg(test)]
+mod connections;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
@@ -30,5 +33,7 @@ mod purge;
 mod serve;
 #[cfg(test)]
 mod shutdown;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod upload;
