@@ -217,6 +217,17 @@ fn an_upstream_that_is_dead_is_passed_over() {
 }
 
 #[test]
+fn a_connection_that_the_upstream_has_closed_is_nobodys_error() {
+    let (origin, edge) = start();
+    // Whole, and then closed without a word, as servers do with connections that they think idle.
+    origin.otherwise(|_| Reply::ok("x").control("no-store").cut());
+    for number in 0..50 {
+        assert_eq!(edge.client.get(&format!("/api/images/i{number}")).expect(200).text(), "x");
+        assert_eq!(edge.client.get(&format!("/i{number}")).expect(200).text(), "x");
+    }
+}
+
+#[test]
 fn a_write_is_never_sent_twice() {
     let (first, second) = (Scripted::start(), Scripted::start());
     for origin in [&first, &second] {
