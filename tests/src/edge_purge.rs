@@ -1,9 +1,15 @@
-//! A purge at an edge of its own, in front of a backend that knows none: by name, by tag, by thread, of all; hard and soft; and
-//! against a fill that is under way.
+//! A purge at an edge of its own, in front of a backend that knows none: by name, tag or thread, or of all; hard and soft;
+//! and against fills that are under way.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
 use crate::harness::{Folder, Gate, Launch, Reply, Scripted, Server, bytes, eventually};
+
+/// How many purges the race makes.
+const PURGES: u64 = 1_000;
 
 fn start() -> (Scripted, Server) {
     let origin = Scripted::start();
@@ -156,6 +162,40 @@ fn a_fill_whose_header_has_not_come_is_overtaken_too() {
         assert_eq!(first.join().unwrap(), "an old fox");
     });
     assert_eq!(edge.client.get("/api/images/fox").expect(200).text(), "a new fox");
+}
+
+#[test]
+fn after_the_answer_to_a_purge_nobody_gets_what_was_there_before() {
+    let origin = Scripted::start();
+    let folder = Folder::in_memory();
+    let words = ["--disk", "64MiB", "--disk-dir", folder.path().to_str().unwrap(), "--log-level", "warn"];
+    let edge = Launch::edge(&origin.url()).words(&words).start();
+    let version = Arc::new(AtomicU64::new(0));
+    let current = Arc::clone(&version);
+    origin.by("/images/fox", move |_| Reply::ok(current.load(Ordering::SeqCst).to_string()).control("max-age=60"));
+    let (purged, over) = (AtomicU64::new(0), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                while !over.load(Ordering::SeqCst) {
+                    let oldest = purged.load(Ordering::SeqCst);
+                    let found: u64 = edge.client.get("/api/images/fox").expect(200).text().parse().unwrap();
+                    assert!(found >= oldest, "version {found} came after the purge of all before {oldest}");
+                }
+            });
+        }
+        let purges = scope.spawn(|| {
+            for number in 1..=PURGES {
+                version.store(number, Ordering::SeqCst);
+                purge(&edge, &json!({ "ids": ["fox"] }));
+                purged.store(number, Ordering::SeqCst);
+            }
+        });
+        let outcome = purges.join();
+        over.store(true, Ordering::SeqCst);
+        assert!(outcome.is_ok(), "a purge failed");
+    });
+    assert!(origin.count("/images/fox") as u64 > PURGES / 2, "this was no race");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! One file a behaviour, each test a sentence; `harness` starts, asks and stops. All of it is one test binary.
 //!
 //! - in and out: `upload`, `serve`, `list`, `edge_alone`, `generate`
-//! - the edge as a cache: `policy`, `parts`, `keys`, `told`; under a storm `coalesce`, and when it gets old or the origin fails `stale`
+//! - the edge as a cache: `policy`, `parts`, `keys`, `told`; in a storm `coalesce`; where it is old or the origin fails `stale`
 //! - the edge as a proxy: `pass`, `backends`
 //! - away, and never again: `purge`, `edge_purge`
 //! - when things end badly: `crash`, `shutdown`, `limits`, `disk`
