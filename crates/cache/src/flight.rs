@@ -1,140 +1,237 @@
-//! Coalescing: concurrent fetches of one key are one fetch, which the others join.
+//! Coalescing: concurrent fetches of one response are one fetch, which the others join.
 //!
-//! The one who leads holds a [`Ticket`]; who comes later gets a [`Boarding`] to wait on. A ticket that is dropped
-//! without landing (a panic, a runtime that stops) lands with an error, so nobody waits for ever.
+//! The one who leads holds a [`Ticket`]; who comes later watches the flight's [`Progress`]. A ticket that is dropped without
+//! an end (a panic, a runtime that stops) ends the flight with an error, so nobody waits for ever.
 //!
-//! Invariant: a response enters a tier only under the lock of the flights, and only while its flight is registered. A
-//! purge unregisters the flight under the same lock, so a fill that it overtook can never bring the response back.
+//! Invariant: what a flight brings enters a tier only while `Flight::overtaken` is false, which the tier asks under
+//! the lock that a purge of it takes too. A purge marks the flights first and clears the tiers after, so a fill that it overtook
+//! never brings a response back.
 
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::StatusCode;
 use orbit_model::CacheKey;
 use parking_lot::Mutex;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
-use crate::{Entry, Error};
+use crate::fill::Fill;
+use crate::policy::vary::Vary;
+use crate::{Entry, Error, Forwarded, Found, Head, Outcome};
 
-/// What a fetch brought.
-#[derive(Debug, Clone)]
-pub(crate) struct Landed {
-    /// The response.
-    pub(crate) entry: Arc<Entry>,
-    /// What the upstream answered; 304 where `entry` is what was stored, made fresh.
-    pub(crate) status: StatusCode,
-    /// It was put into the tier.
-    pub(crate) stored: bool,
-    /// It may answer those who joined.
-    pub(crate) shareable: bool,
-    /// How long the fetch took.
-    pub(crate) took: Duration,
+/// Which response a flight fetches: a key and the selecting fields, as far as they are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Route {
+    pub(crate) key: CacheKey,
+    pub(crate) vary: Vary,
 }
 
-pub(crate) type Landing = Result<Landed, Error>;
+impl Hash for Route {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key.hash(state);
+        for (name, value) in self.vary.fields() {
+            name.hash(state);
+            value.hash(state);
+        }
+    }
+}
+
+/// How far a flight has come.
+#[derive(Debug, Clone)]
+pub(crate) enum Progress {
+    /// Nothing is known yet.
+    Asking,
+    /// The header has come and may be shared; the body arrives.
+    Filling(Arc<Head>, Arc<Fill>, Forwarded),
+    /// All is there.
+    Landed(Landed),
+    /// The response is for the leader alone: everyone else asks for itself, and at once.
+    Released,
+    /// There is no response.
+    Failed(Error),
+}
+
+/// A response that is there as a whole.
+#[derive(Debug, Clone)]
+pub(crate) struct Landed {
+    pub(crate) entry: Arc<Entry>,
+    /// How the leader came by it.
+    pub(crate) outcome: Outcome,
+    pub(crate) tier: Option<&'static str>,
+    pub(crate) forwarded: Option<Forwarded>,
+    pub(crate) stored: bool,
+}
+
+impl Landed {
+    /// What a tier had.
+    pub(crate) fn kept(entry: Arc<Entry>, outcome: Outcome, tier: &'static str) -> Self {
+        Self { entry, outcome, tier: Some(tier), forwarded: None, stored: false }
+    }
+
+    /// The answer for the leader.
+    pub(crate) fn found(self) -> Found {
+        Found {
+            head: Arc::clone(&self.entry.head),
+            body: crate::Body::Whole(self.entry.body.clone()),
+            outcome: self.outcome,
+            tier: self.tier,
+            forwarded: self.forwarded,
+            stored: self.stored,
+        }
+    }
+
+    /// The answer for one who joined.
+    pub(crate) fn found_by_joining(mut self) -> Found {
+        if self.outcome == Outcome::Miss {
+            self.outcome = Outcome::Coalesced;
+        }
+        self.found()
+    }
+}
+
+/// One fetch under way.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    route: Route,
+    began: Instant,
+    /// Others may join it; `false` where its response is for the leader alone.
+    joinable: bool,
+    overtaken: AtomicBool,
+    progress: watch::Sender<Progress>,
+}
+
+impl Flight {
+    fn new(route: &Route, joinable: bool) -> Arc<Self> {
+        Arc::new(Self {
+            route: route.clone(),
+            began: Instant::now(),
+            joinable,
+            overtaken: AtomicBool::new(false),
+            progress: watch::channel(Progress::Asking).0,
+        })
+    }
+
+    fn may_be_joined(&self, max_age: Duration) -> bool {
+        self.joinable && self.began.elapsed() < max_age
+    }
+
+    /// Whether what it brings may still be kept.
+    pub(crate) fn may_store(&self) -> bool {
+        !self.overtaken.load(Ordering::SeqCst)
+    }
+
+    /// Tells those who joined.
+    pub(crate) fn tell(&self, progress: Progress) {
+        self.progress.send_replace(progress);
+    }
+
+    /// How many wait for it.
+    pub(crate) fn waiting(&self) -> usize {
+        self.progress.receiver_count()
+    }
+}
 
 /// All fetches that are under way.
 #[derive(Debug, Default)]
 pub(crate) struct Flights {
-    /// Held only for map and tier operations, never across an await.
-    by_key: Mutex<HashMap<CacheKey, watch::Sender<Option<Landing>>>>,
-}
-
-/// What the tier has under a key.
-pub(crate) enum Look {
-    /// Something to serve.
-    Fresh(Arc<Entry>),
-    /// Something to revalidate, or nothing.
-    Other(Option<Arc<Entry>>),
+    /// Held only for map operations and a look into memory, never across an await.
+    by_route: Mutex<HashMap<Route, Vec<Arc<Flight>>>>,
 }
 
 /// Which part a caller has in a fetch.
 pub(crate) enum Role {
     /// None is needed: the entry came in the meantime.
     Stay(Arc<Entry>),
-    /// It fetches, to revalidate what is stored.
-    Lead(Ticket, Option<Arc<Entry>>),
-    /// Another does; it waits.
-    Join(Boarding),
+    /// It fetches.
+    Lead(Ticket),
+    /// Another does; it watches.
+    Join(watch::Receiver<Progress>),
 }
 
 impl Flights {
-    /// Registers a flight, or joins the one that is registered.
+    /// Joins a flight that is registered, if it is younger than `max_age`, or else registers one.
     ///
-    /// `look` looks into the tier under the lock: another may have landed just before, and what a purge has taken away
-    /// must not be what the fetch revalidates.
-    pub(crate) fn begin(self: &Arc<Self>, key: &CacheKey, look: impl FnOnce() -> Look) -> Role {
-        let mut by_key = self.by_key.lock();
-        if let Some(sender) = by_key.get(key) {
-            return Role::Join(Boarding(sender.subscribe()));
+    /// `look` looks into memory under the lock: another may have landed just before.
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        route: &Route,
+        max_age: Duration,
+        look: impl FnOnce() -> Option<Arc<Entry>>,
+    ) -> Role {
+        let mut by_route = self.by_route.lock();
+        let registered =
+            by_route.get(route).and_then(|flights| flights.iter().find(|flight| flight.may_be_joined(max_age)));
+        if let Some(flight) = registered {
+            return Role::Join(flight.progress.subscribe());
         }
-        let stored = match look() {
-            Look::Fresh(entry) => return Role::Stay(entry),
-            Look::Other(stored) => stored,
-        };
-        let (sender, _) = watch::channel(None);
-        by_key.insert(key.clone(), sender.clone());
-        Role::Lead(Ticket { flights: Arc::clone(self), key: key.clone(), sender, landed: false }, stored)
+        if let Some(entry) = look() {
+            return Role::Stay(entry);
+        }
+        let flight = Flight::new(route, true);
+        by_route.entry(route.clone()).or_default().push(Arc::clone(&flight));
+        Role::Lead(Ticket { flights: Arc::clone(self), flight })
     }
 
-    /// Takes flights from the register, so that what they bring is not kept, then runs `remove` under the same lock.
-    pub(crate) fn overtake<T>(&self, doomed: impl Fn(&CacheKey) -> bool, remove: impl FnOnce() -> T) -> T {
-        let mut by_key = self.by_key.lock();
-        by_key.retain(|key, _| !doomed(key));
-        remove()
+    /// A flight that nobody can join, and that a purge overtakes like any other.
+    pub(crate) fn alone(self: &Arc<Self>, route: &Route) -> Ticket {
+        let flight = Flight::new(route, false);
+        self.by_route.lock().entry(route.clone()).or_default().push(Arc::clone(&flight));
+        Ticket { flights: Arc::clone(self), flight }
+    }
+
+    /// Marks flights, so that what they bring is not kept, and takes them from the register, so that nobody joins them.
+    pub(crate) fn overtake(&self, doomed: impl Fn(&CacheKey) -> bool) {
+        self.by_route.lock().retain(|route, flights| {
+            let goes = doomed(&route.key);
+            if goes {
+                flights.iter().for_each(|flight| flight.overtaken.store(true, Ordering::SeqCst));
+            }
+            !goes
+        });
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_route.lock().is_empty()
+    }
+
+    fn remove(&self, flight: &Arc<Flight>) {
+        let mut by_route = self.by_route.lock();
+        if let Some(flights) = by_route.get_mut(&flight.route) {
+            flights.retain(|other| !Arc::ptr_eq(other, flight));
+            if flights.is_empty() {
+                by_route.remove(&flight.route);
+            }
+        }
     }
 }
 
-/// The duty to land a flight.
+/// The duty to bring a flight to an end.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     flights: Arc<Flights>,
-    key: CacheKey,
-    sender: watch::Sender<Option<Landing>>,
-    landed: bool,
+    pub(crate) flight: Arc<Flight>,
 }
 
 impl Ticket {
-    /// Ends the flight and tells everyone; `store` runs only if no purge has overtaken it, and says what was kept.
-    pub(crate) fn land(mut self, landing: Landing, store: impl FnOnce(&CacheKey, &Landed) -> bool) -> Landing {
-        self.finish(landing, store)
-    }
-
-    fn finish(&mut self, mut landing: Landing, store: impl FnOnce(&CacheKey, &Landed) -> bool) -> Landing {
-        self.landed = true;
-        let mut by_key = self.flights.by_key.lock();
-        let registered = by_key.get(&self.key).is_some_and(|sender| sender.same_channel(&self.sender));
-        if registered {
-            if let Ok(landed) = &mut landing {
-                landed.stored = store(&self.key, landed);
-            }
-            by_key.remove(&self.key);
-        }
-        drop(by_key);
-        self.sender.send_replace(Some(landing.clone()));
-        landing
+    /// Takes the flight from the register: nobody joins from now on.
+    pub(crate) fn close(&self) {
+        self.flights.remove(&self.flight);
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        if !self.landed {
-            let broken = Err(Error::Unavailable("the fetch was broken off".to_owned()));
-            let _ = self.finish(broken, |_, _| false);
-        }
-    }
-}
-
-/// The wait for somebody else's flight.
-pub(crate) struct Boarding(watch::Receiver<Option<Landing>>);
-
-impl Boarding {
-    /// Waits until the flight has landed.
-    pub(crate) async fn wait(mut self) -> Landing {
-        match self.0.wait_for(Option::is_some).await {
-            Ok(landing) => landing.clone().unwrap_or_else(|| Err(Error::Timeout)),
-            Err(_) => Err(Error::Unavailable("the fetch was broken off".to_owned())),
-        }
+        self.close();
+        self.flight.progress.send_if_modified(|progress| {
+            let open = matches!(progress, Progress::Asking);
+            if open {
+                *progress = Progress::Failed(Error::Unavailable("the fetch was broken off".to_owned()));
+            }
+            open
+        });
     }
 }

@@ -12,9 +12,9 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::Timestamp;
 use orbit_model::conditional::Validators;
 
-use crate::policy::freshness::{Freshness, Use};
+use crate::policy::freshness::{Fault, Freshness, Use};
 use crate::policy::vary::Vary;
-use crate::policy::{Policy, hop_by_hop, validation};
+use crate::policy::{Policy, hop_by_hop, request, validation};
 
 /// How long a failed background revalidation is not tried again.
 const RETRY_PAUSE_MILLIS: i64 = 1000;
@@ -120,6 +120,18 @@ impl Head {
         self.freshness.at(self.counted_age(now))
     }
 
+    /// What may be done with it at `now` for a request with these directives (RFC 9111 section 5.2.1).
+    #[must_use]
+    pub fn usable_for(&self, request: &request::Directives, now: Timestamp) -> Use {
+        request.accepts(&self.freshness, self.counted_age(now))
+    }
+
+    /// Whether it may be served at `now` although asking the upstream failed (RFC 9111 section 4.2.4, RFC 5861 section 4).
+    #[must_use]
+    pub fn serves_on(&self, fault: Fault, now: Timestamp) -> bool {
+        self.freshness.serves_on(self.counted_age(now), fault)
+    }
+
     /// Makes a fresh response stale from now on; `false` where a soft purge did so before.
     pub fn soft_purge(&self) -> bool {
         !self.soft_purged.swap(true, Ordering::Relaxed)
@@ -166,3 +178,6 @@ impl Head {
         words.filter(|word| !word.is_empty())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,39 +1,39 @@
-//! An HTTP cache engine: one verb, `cache.get(key, fetch)`.
+//! An HTTP cache engine: one verb, `cache.get(ask, fetch)`.
 //!
 //! - [`Cache`]: the verb. Fresh -> serve; stale -> serve and revalidate behind; miss -> one caller fetches, the rest
-//!   join it. [`Cache::purge`] takes a response away, also from a fill that is still in flight.
-//! - [`Entry`]: a stored response; [`policy`] decides, as pure functions of `now`, what may be stored and for how long.
-//! - [`Tier`]: where entries are kept. [`tier::Memory`] is bounded by bytes and by count; [`tier::Noop`] keeps nothing.
+//!   join it and read the body while it arrives. [`Cache::purge`] takes responses away, also from a fill in flight.
+//! - [`Entry`]: a stored response, its [`Head`] and its bytes; [`policy`] decides, as pure functions of `now`, what may
+//!   be stored, for how long, and which request it answers.
+//! - [`Tier`]: where entries are kept: [`tier::Memory`], [`tier::Disk`], and [`tier::Noop`], which keeps nothing.
+//! - [`Body`]: what is sent: stored bytes, a fill in flight, or a response that merely passes.
 //!
 //! A tier is a copy, never the truth: an entry may vanish at any time, and that is a miss. The engine knows nothing of
 //! images, stores or origins; it is handed `fetch`.
 
+mod ask;
+mod body;
+mod bypass;
 mod entry;
+mod error;
+mod fill;
+mod flight;
+mod found;
 mod head;
+mod lead;
+mod limits;
 pub mod policy;
 mod purge;
+mod stack;
 pub mod tier;
 
+pub use ask::{Ask, Question};
+pub use body::Body;
 pub use entry::Entry;
+pub use error::Error;
+pub use found::{Forwarded, Found, Outcome};
 pub use head::Head;
+pub use limits::Limits;
 pub use policy::Policy;
-pub use purge::Purge;
+pub use purge::{Purge, Purged};
+pub use stack::{Cache, Looked, Lookup};
 pub use tier::Tier;
-
-/// Why a fetch brought no response.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The upstream could not be reached, or broke off.
-    #[error("the upstream is unavailable: {0}")]
-    Unavailable(String),
-    /// The upstream did not answer in time.
-    #[error("the upstream did not answer in time")]
-    Timeout,
-    /// The response is larger than a fill may be.
-    #[error("the upstream's response is larger than {max_bytes} bytes")]
-    TooLarge {
-        /// The limit.
-        max_bytes: u64,
-    },
-}

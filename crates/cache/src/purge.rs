@@ -1,8 +1,13 @@
 //! Taking responses away, by command.
+//!
+//! Flights that might bring them back are marked first, then the tiers are cleared: what is asked before a purge may get
+//! the old response, what is asked after it never does.
 
 use orbit_model::CacheKey;
 
-use crate::Head;
+use crate::stack::Shared;
+use crate::tier::Dropped;
+use crate::{Cache, Head};
 
 /// What to purge.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +28,42 @@ impl Purge<'_> {
             Self::Key(named) => *named == key,
             Self::Tag(tag) => head.tags().any(|word| word == *tag),
             Self::All => true,
+        }
+    }
+}
+
+/// What a purge removed from which tier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Purged {
+    /// The tier.
+    pub tier: &'static str,
+    /// How much went; after a soft purge, how much was marked as stale.
+    pub dropped: Dropped,
+}
+
+impl Cache {
+    /// Takes responses away from every tier, or if `soft` makes them stale. When it returns, no later request is answered
+    /// from them as fresh: not from a tier, and not by a fetch that was under way. It may wait for a disk.
+    #[must_use]
+    pub fn purge(&self, what: Purge<'_>, soft: bool) -> Vec<Purged> {
+        self.shared.purge(what, soft)
+    }
+}
+
+impl Shared {
+    fn purge(&self, what: Purge<'_>, soft: bool) -> Vec<Purged> {
+        // Which tags a response in flight will carry is not known yet: a purge by tag overtakes every flight.
+        self.flights.overtake(|key| match what {
+            Purge::Key(named) => key == named,
+            Purge::Tag(_) | Purge::All => true,
+        });
+        self.tiers().map(|tier| Purged { tier: tier.name(), dropped: tier.purge(what, soft) }).collect()
+    }
+
+    /// Drops what is stored under a key, because its upstream said that it is no more.
+    pub(crate) fn drop_key(&self, key: &CacheKey) {
+        for tier in self.tiers() {
+            tier.purge(Purge::Key(key), false);
         }
     }
 }

@@ -1,75 +1,34 @@
-//! The verb: `cache.get(key, fetch)`.
+//! The verb: `cache.get(ask, fetch)`.
 //!
-//! 1. The tier has it fresh: serve it (a hit).
+//! 1. Memory has it fresh: serve it (a hit).
 //! 2. It has it stale and may serve it so: serve it, and revalidate behind.
-//! 3. It has nothing, or something expired: one caller fetches, with the stored validators; the rest join it.
-//! 4. The response is kept where policy allows, unless a purge overtook the fetch.
+//! 3. Its key was uncacheable of late, or the request is one user's own: fetch for this request alone.
+//! 4. Somebody fetches it already: join, and read the body while it arrives.
+//! 5. Or lead ([`crate::lead`]): look on the disk, then fetch with the stored validators; the response is kept where policy allows, unless a
+//!    purge overtook the fetch.
 //!
-//! A background revalidation that failed is put off for a moment, so that a dying upstream is not hammered.
 //! A fetch runs in a task of its own, so it outlives the client that began it. Called by the edge; knows nothing of
 //! where `fetch` goes.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicU64;
 
-use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode};
+use http::{Method, Response};
+use jiff::Timestamp;
 use orbit_model::{CacheKey, Clock, Forward};
+use tokio::sync::{oneshot, watch};
 
-use crate::counters::{Counters, Counts};
-use crate::flight::{Boarding, Flights, Landed, Landing, Look, Role, Ticket};
+use crate::bypass::Bypass;
+use crate::fill::Reader;
+use crate::flight::{Flight, Flights, Landed, Progress, Role, Route, Ticket};
+use crate::lead::Lead;
 use crate::policy::freshness::Use;
+use crate::policy::request::Directives;
 use crate::policy::{Policy, storable};
-use crate::tier::{Tier, Usage};
-use crate::{Entry, Error};
+use crate::tier::{Noop, Tier, Usage, Wanted};
+use crate::{Ask, Body, Entry, Error, Forwarded, Found, Limits, Outcome, Question};
 
-/// How a request was answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// From a tier, fresh.
-    Hit,
-    /// From a tier, stale.
-    Stale,
-    /// By a fetch of its own.
-    Miss,
-    /// By a fetch that another began.
-    Coalesced,
-}
-
-/// An answer of the cache.
-#[derive(Debug, Clone)]
-pub struct Found {
-    /// The response.
-    pub entry: Arc<Entry>,
-    /// How it was come by.
-    pub outcome: Outcome,
-    /// The tier that keeps it now, if one does.
-    pub tier: Option<&'static str>,
-    /// What the upstream was asked for, where it was asked before this answer.
-    pub forwarded: Option<Forwarded>,
-}
-
-/// A request that went on to the upstream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Forwarded {
-    /// Why.
-    pub reason: Forward,
-    /// What it answered; `None` where it gave no answer.
-    pub status: Option<StatusCode>,
-    /// How long that took.
-    pub took: Duration,
-}
-
-/// What a fetch asks with: the validators of the stored response, so that the upstream may answer 304.
-#[derive(Debug, Clone, Default)]
-pub struct Condition {
-    /// For `If-None-Match`.
-    pub etag: Option<HeaderValue>,
-    /// For `If-Modified-Since`.
-    pub last_modified: Option<HeaderValue>,
-}
-
-/// A cache in front of any fetch.
+/// A cache in front of any fetch; clones share it.
 #[derive(Debug, Clone)]
 pub struct Cache {
     pub(crate) shared: Arc<Shared>,
@@ -77,203 +36,341 @@ pub struct Cache {
 
 #[derive(Debug)]
 pub(crate) struct Shared {
-    policy: Policy,
-    pub(crate) tier: Box<dyn Tier>,
+    pub(crate) policy: Policy,
+    pub(crate) limits: Limits,
+    /// Looked into by every request, in passing.
+    pub(crate) near: Box<dyn Tier>,
+    /// Looked into by those who lead a fetch, on a thread that may wait.
+    pub(crate) far: Option<Arc<dyn Tier>>,
     pub(crate) flights: Arc<Flights>,
-    clock: Arc<dyn Clock>,
-    counters: Counters,
+    pub(crate) bypass: Bypass,
+    pub(crate) filling_bytes: Arc<AtomicU64>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// What memory says to a request.
+#[derive(Debug)]
+pub enum Lookup {
+    /// The answer.
+    Fresh(Found),
+    /// It must be resolved further.
+    Other(Looked),
+}
+
+/// What memory has for a request that it does not answer by itself.
+#[derive(Debug)]
+pub struct Looked {
+    stored: Option<Arc<Entry>>,
+    directives: Directives,
 }
 
 impl Cache {
-    /// A cache over one tier.
+    /// A cache over a memory tier and, where one is given, a slower one behind it.
     #[must_use]
-    pub fn new(policy: Policy, tier: Box<dyn Tier>, clock: Arc<dyn Clock>) -> Self {
-        let shared = Shared { policy, tier, flights: Arc::default(), clock, counters: Counters::default() };
+    pub fn new(
+        policy: Policy,
+        limits: Limits,
+        near: Box<dyn Tier>,
+        far: Option<Arc<dyn Tier>>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let shared = Shared {
+            policy,
+            limits,
+            near,
+            far,
+            flights: Arc::default(),
+            bypass: Bypass::default(),
+            filling_bytes: Arc::default(),
+            clock,
+        };
         Self { shared: Arc::new(shared) }
     }
 
-    /// Answers from the tier, or by `fetch`, which is called at most once for all who ask at the same time.
+    /// A cache that keeps nothing, but still coalesces.
+    #[must_use]
+    pub fn keeping_nothing(policy: Policy, clock: Arc<dyn Clock>) -> Self {
+        Self::new(policy, Limits::default(), Box::new(Noop), None, clock)
+    }
+
+    /// Answers from a tier, from a fetch in flight, or by `fetch`.
     ///
-    /// `fetch` must ask for the whole response, with the [`Condition`] where one is given; it runs in its own task.
+    /// `fetch` is called once for all who ask for the same at the same time, as far as the response may be shared. It runs in its own task.
     ///
     /// # Errors
     /// The [`Error`] of the fetch, where nothing stored may be served instead.
-    pub async fn get<F, R>(&self, key: &CacheKey, fetch: F) -> Result<Found, Error>
+    pub async fn get<F, R>(&self, ask: Ask<'_>, fetch: F) -> Result<Found, Error>
     where
-        F: FnOnce(Condition) -> R + Send + 'static,
-        R: Future<Output = Result<Response<Bytes>, Error>> + Send + 'static,
+        F: Fn(Question) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Result<Response<Body>, Error>> + Send + 'static,
     {
-        let found = self.shared.answer(key, fetch).await;
-        self.shared.counters.add(found.as_ref().ok().map(|found| found.outcome));
-        found
+        match self.look(ask) {
+            Lookup::Fresh(found) => Ok(found),
+            Lookup::Other(looked) => self.resolve(ask, looked, fetch).await,
+        }
     }
 
-    /// Looks into the tier only; counts nothing and fetches nothing.
+    /// Looks into memory: the first half of [`Cache::get`], which never waits.
     #[must_use]
-    pub fn peek(&self, key: &CacheKey) -> Option<Arc<Entry>> {
-        self.shared.tier.peek(key)
+    pub fn look(&self, ask: Ask<'_>) -> Lookup {
+        let shared = &self.shared;
+        let directives = Directives::heeded(ask.headers, &shared.policy);
+        let stored = shared.near.find(ask.key, &shared.wanted(ask));
+        let stored = stored.filter(|entry| storable::may_answer(ask.headers, &entry.head));
+        match stored {
+            Some(entry) if shared.usable(&entry, &directives) == Use::Fresh => {
+                Lookup::Fresh(Landed::kept(entry, Outcome::Hit, shared.near.name()).found())
+            }
+            stored => Lookup::Other(Looked { stored, directives }),
+        }
     }
 
-    /// How full the tier is.
-    #[must_use]
-    pub fn usage(&self) -> Usage {
-        self.shared.tier.usage()
+    /// Answers what [`Cache::look`] left open: the second half of [`Cache::get`].
+    ///
+    /// # Errors
+    /// As [`Cache::get`].
+    pub async fn resolve<F, R>(&self, ask: Ask<'_>, looked: Looked, fetch: F) -> Result<Found, Error>
+    where
+        F: Fn(Question) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Result<Response<Body>, Error>> + Send + 'static,
+    {
+        let shared = &self.shared;
+        let Looked { stored, directives } = looked;
+        if let Some(entry) = &stored
+            && shared.usable(entry, &directives) == Use::StaleWhileRevalidate
+        {
+            shared.revalidate_behind(ask, entry, fetch);
+            return Ok(Landed::kept(Arc::clone(entry), Outcome::Stale, shared.near.name()).found());
+        }
+        if directives.only_if_cached {
+            return shared.only_if_cached(ask, &directives).await;
+        }
+        if *ask.method == Method::HEAD {
+            return shared.head(ask, fetch).await;
+        }
+        let route = shared.route(ask, stored.as_ref());
+        let request = Request { ask, directives, stored };
+        if ask.is_personal() || shared.bypass.knows(&route, shared.clock.now()) {
+            return shared.alone(&request, &route, fetch).await;
+        }
+        shared.join_or_lead(&request, route, fetch).await
     }
 
-    /// How requests ended so far.
+    /// How full each tier is.
     #[must_use]
-    pub fn counts(&self) -> Counts {
-        self.shared.counters.read()
+    pub fn usage(&self) -> Vec<(&'static str, Usage)> {
+        self.shared.tiers().map(|tier| (tier.name(), tier.usage())).collect()
     }
 }
 
+/// A request that memory did not answer.
+struct Request<'a> {
+    ask: Ask<'a>,
+    directives: Directives,
+    /// What the request selects, stale.
+    stored: Option<Arc<Entry>>,
+}
+
 impl Shared {
-    async fn answer<F, R>(self: &Arc<Self>, key: &CacheKey, fetch: F) -> Result<Found, Error>
-    where
-        F: FnOnce(Condition) -> R + Send + 'static,
-        R: Future<Output = Result<Response<Bytes>, Error>> + Send + 'static,
-    {
-        let stored = self.tier.get(key);
-        if let Some(entry) = &stored {
-            match entry.usable(self.clock.now()) {
-                Use::Fresh => return Ok(self.kept(entry, Outcome::Hit)),
-                Use::StaleWhileRevalidate => {
-                    self.revalidate_behind(key, entry, fetch);
-                    return Ok(self.kept(entry, Outcome::Stale));
-                }
-                Use::StaleIfError | Use::Expired => {}
-            }
-        }
-        let (ticket, stored) = match self.flights.begin(key, || self.look(key)) {
-            Role::Stay(entry) => return Ok(self.kept(&entry, Outcome::Hit)),
-            Role::Join(boarding) => return self.join(boarding, stored, fetch).await,
-            Role::Lead(ticket, stored) => (ticket, stored),
-        };
-        let landing = self.depart(ticket, stored.clone(), fetch).await;
-        self.arrive(landing, stored, Outcome::Miss)
-    }
-
-    /// Waits for another's fetch; what may not be shared is fetched again.
-    async fn join<F, R>(&self, boarding: Boarding, stored: Option<Arc<Entry>>, fetch: F) -> Result<Found, Error>
-    where
-        F: FnOnce(Condition) -> R,
-        R: Future<Output = Result<Response<Bytes>, Error>>,
-    {
-        match boarding.wait().await {
-            Ok(landed) if !landed.shareable => {
-                let alone = self.fetch(None, fetch).await;
-                self.arrive(alone, None, Outcome::Miss)
-            }
-            landing => self.arrive(landing, stored, Outcome::Coalesced),
-        }
-    }
-
-    /// Answers with what landed, or with what is stored where the upstream failed and that may be served.
-    fn arrive(&self, landing: Landing, stored: Option<Arc<Entry>>, outcome: Outcome) -> Result<Found, Error> {
-        let reason = if stored.is_some() { Forward::Stale } else { Forward::UriMiss };
-        let (status, took) = match &landing {
-            Ok(landed) => (Some(landed.status), landed.took),
-            Err(_) => (None, Duration::ZERO),
-        };
-        let forwarded = Some(Forwarded { reason, status, took });
-        let failed = status.is_none_or(|status| status.is_server_error());
-        if failed && let Some(entry) = stored.filter(|entry| self.serves_on_error(entry)) {
-            return Ok(Found { forwarded, ..self.kept(&entry, Outcome::Stale) });
-        }
-        landing.map(|landed| Found {
-            tier: landed.stored.then(|| self.tier.name()),
-            entry: landed.entry,
-            outcome,
-            forwarded,
-        })
-    }
-
-    /// An answer that came from the tier.
-    fn kept(&self, entry: &Arc<Entry>, outcome: Outcome) -> Found {
-        Found { entry: Arc::clone(entry), outcome, tier: Some(self.tier.name()), forwarded: None }
-    }
-
-    fn look(&self, key: &CacheKey) -> Look {
-        match self.tier.peek(key) {
-            Some(entry) if entry.usable(self.clock.now()) == Use::Fresh => Look::Fresh(entry),
-            other => Look::Other(other),
-        }
-    }
-
-    fn serves_on_error(&self, entry: &Entry) -> bool {
-        matches!(entry.usable(self.clock.now()), Use::StaleIfError | Use::StaleWhileRevalidate)
-    }
-
-    fn revalidate_behind<F, R>(self: &Arc<Self>, key: &CacheKey, entry: &Arc<Entry>, fetch: F)
-    where
-        F: FnOnce(Condition) -> R + Send + 'static,
-        R: Future<Output = Result<Response<Bytes>, Error>> + Send + 'static,
-    {
-        if entry.may_retry(self.clock.now())
-            && let Role::Lead(ticket, stored) = self.flights.begin(key, || self.look(key))
-        {
-            drop(self.depart(ticket, stored, fetch));
-        }
-    }
-
-    /// Starts the fetch in a task of its own: it lands whether or not the caller stays to see it.
-    fn depart<F, R>(
+    async fn join_or_lead<F, R>(
         self: &Arc<Self>,
-        ticket: Ticket,
-        stored: Option<Arc<Entry>>,
+        request: &Request<'_>,
+        mut route: Route,
         fetch: F,
-    ) -> impl Future<Output = Landing> + use<F, R>
+    ) -> Result<Found, Error>
     where
-        F: FnOnce(Condition) -> R + Send + 'static,
-        R: Future<Output = Result<Response<Bytes>, Error>> + Send + 'static,
+        F: Fn(Question) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Result<Response<Body>, Error>> + Send + 'static,
     {
-        let shared = Arc::clone(self);
-        let task = tokio::spawn(async move {
-            let landing = shared.fetch(stored.clone(), fetch).await;
-            let failed = landing.as_ref().map_or(true, |landed| landed.status.is_server_error());
-            if let Some(stored) = stored.filter(|_| failed) {
-                stored.put_off(shared.clock.now());
+        loop {
+            let look = || self.fresh_in_memory(request);
+            match self.flights.begin(&route, self.limits.max_age, look) {
+                Role::Stay(entry) => return Ok(Landed::kept(entry, Outcome::Hit, self.near.name()).found()),
+                Role::Lead(ticket) => return self.lead(ticket, request, fetch).await,
+                Role::Join(watched) => match self.join(watched, request).await {
+                    Joined::Answer(answer) => return answer,
+                    Joined::Another(found) if found != route => route = found,
+                    Joined::Another(_) | Joined::Alone => return self.alone(request, &route, fetch).await,
+                },
             }
-            ticket.land(landing, |key, landed| shared.store(key, landed))
-        });
-        async move { task.await.unwrap_or_else(|gone| Err(Error::Unavailable(gone.to_string()))) }
+        }
     }
 
-    async fn fetch<F, R>(&self, stored: Option<Arc<Entry>>, fetch: F) -> Landing
-    where
-        F: FnOnce(Condition) -> R,
-        R: Future<Output = Result<Response<Bytes>, Error>>,
-    {
-        let condition = stored.as_ref().map_or_else(Condition::default, |entry| Condition {
-            etag: entry.etag().cloned(),
-            last_modified: entry.last_modified().cloned(),
-        });
-        let started = Instant::now();
-        let response = fetch(condition).await?;
-        let (took, status) = (started.elapsed(), response.status());
-        let now = self.clock.now();
-        let entry = match stored {
-            Some(stored) if status == StatusCode::NOT_MODIFIED => {
-                stored.revalidated(response.headers(), &self.policy, now)
-            }
-            _ => Entry::new(response, &self.policy, now),
+    /// Watches another's flight until there is something to serve.
+    async fn join(&self, mut watched: watch::Receiver<Progress>, request: &Request<'_>) -> Joined {
+        let told = watched.wait_for(|progress| !matches!(progress, Progress::Asking));
+        let progress = match tokio::time::timeout(self.limits.max_wait, told).await {
+            Ok(Ok(progress)) => progress.clone(),
+            Ok(Err(_)) => Progress::Failed(Error::Unavailable("the fetch was broken off".to_owned())),
+            Err(_) => return Joined::Alone,
         };
-        let shareable = storable::may_share(&entry.headers);
-        Ok(Landed { entry: Arc::new(entry), status, stored: false, shareable, took })
+        match progress {
+            Progress::Filling(head, fill, forwarded) => {
+                if !head.vary.matches(request.ask.headers, &self.policy) {
+                    return Joined::Another(self.route_by(request.ask, &head));
+                }
+                let Some(reader) = Reader::join(&fill) else { return Joined::Alone };
+                let body = Body::Filling(reader);
+                let (forwarded, outcome) = (Some(forwarded), Outcome::Coalesced);
+                Joined::Answer(Ok(Found { head, body, outcome, tier: None, forwarded, stored: true }))
+            }
+            Progress::Landed(landed) if !landed.entry.head.vary.matches(request.ask.headers, &self.policy) => {
+                Joined::Another(self.route_by(request.ask, &landed.entry.head))
+            }
+            Progress::Landed(landed) => Joined::Answer(Ok(landed.found_by_joining())),
+            Progress::Failed(error) => Joined::Answer(Err(error)),
+            Progress::Released | Progress::Asking => Joined::Alone,
+        }
     }
 
-    /// Puts what landed into the tier where policy allows; what it replaces is gone where it does not.
-    fn store(&self, key: &CacheKey, landed: &Landed) -> bool {
-        let Entry { status, headers, .. } = &*landed.entry;
-        if storable::may_store(*status, headers, &self.policy) {
-            return self.tier.put(key, Arc::clone(&landed.entry));
-        }
-        // Said for sure that the old one is no more; a 429 or a 500 says nothing of the image.
-        if status.is_success() || matches!(*status, StatusCode::NOT_FOUND | StatusCode::GONE) {
-            self.tier.remove(key);
-        }
-        false
+    /// Fetches for all who join.
+    async fn lead<F, R>(self: &Arc<Self>, ticket: Ticket, request: &Request<'_>, fetch: F) -> Result<Found, Error>
+    where
+        F: Fn(Question) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Result<Response<Body>, Error>> + Send + 'static,
+    {
+        let lead = Lead::new(Arc::clone(self), ticket, request.ask, request.stored.clone(), fetch);
+        let (reply, answer) = oneshot::channel();
+        tokio::spawn(lead.with_directives(request.directives).run(Some(reply)));
+        answer.await.unwrap_or_else(|_| Err(Error::Unavailable("the fetch was broken off".to_owned())))
     }
+
+    /// Fetches for this request only; what comes is kept where it may be.
+    async fn alone<F, R>(self: &Arc<Self>, request: &Request<'_>, route: &Route, fetch: F) -> Result<Found, Error>
+    where
+        F: Fn(Question) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Result<Response<Body>, Error>> + Send + 'static,
+    {
+        let ticket = self.flights.alone(route);
+        let lead = Lead::new(Arc::clone(self), ticket, request.ask, request.stored.clone(), fetch);
+        let (reply, answer) = oneshot::channel();
+        tokio::spawn(lead.with_directives(request.directives).alone().run(Some(reply)));
+        answer.await.unwrap_or_else(|_| Err(Error::Unavailable("the fetch was broken off".to_owned())))
+    }
+
+    /// Passes a HEAD on, and learns from the answer what is stored is worth (RFC 9111 section 4.3.5).
+    async fn head<F, R>(self: &Arc<Self>, ask: Ask<'_>, fetch: F) -> Result<Found, Error>
+    where
+        F: Fn(Question) -> R,
+        R: Future<Output = Result<Response<Body>, Error>>,
+    {
+        let ticket = self.flights.alone(&self.route(ask, None));
+        let began = std::time::Instant::now();
+        let response = fetch(Question::AsAsked).await?;
+        let (parts, body) = response.into_parts();
+        let forwarded = Forwarded { reason: Forward::Method, status: Some(parts.status), took: began.elapsed() };
+        self.learn_from_head(ask, &parts, &ticket.flight);
+        let head = crate::Head::new(parts.status, parts.headers, ask.headers, &self.policy, self.clock.now());
+        let head = Arc::new(head);
+        Ok(Found { head, body, outcome: Outcome::Pass, tier: None, forwarded: Some(forwarded), stored: false })
+    }
+
+    fn learn_from_head(&self, ask: Ask<'_>, parts: &http::response::Parts, flight: &Flight) {
+        use crate::policy::head_update::{Effect, effect};
+        let wanted = self.wanted(ask);
+        for entry in self.near.stored(ask.key).iter().filter(|entry| wanted.selects(entry)) {
+            match effect(&entry.head, parts.status, &parts.headers) {
+                Effect::Freshen => {
+                    let head = entry.head.freshened(&parts.headers, ask.headers, &self.policy, self.clock.now());
+                    self.keep(ask.key, &Arc::new(Entry { head: Arc::new(head), body: entry.body.clone() }), flight);
+                }
+                Effect::Invalidate => self.drop_key(ask.key),
+                Effect::Nothing => {}
+            }
+        }
+    }
+
+    /// Answers a request that must not reach the upstream.
+    async fn only_if_cached(self: &Arc<Self>, ask: Ask<'_>, directives: &Directives) -> Result<Found, Error> {
+        let entry = self.find_far(ask).await.filter(|entry| storable::may_answer(ask.headers, &entry.head));
+        let usable = |entry: &Arc<Entry>| self.usable(entry, directives) == Use::Fresh;
+        let (entry, tier) = entry.filter(usable).zip(self.far.as_ref()).ok_or(Error::NotCached)?;
+        Ok(Landed::kept(entry, Outcome::Hit, tier.name()).found())
+    }
+
+    /// Starts a revalidation unless one is under way or has just failed.
+    pub(crate) fn revalidate_behind<F, R>(self: &Arc<Self>, ask: Ask<'_>, entry: &Arc<Entry>, fetch: F)
+    where
+        F: Fn(Question) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Result<Response<Body>, Error>> + Send + 'static,
+    {
+        if !entry.head.may_retry(self.clock.now()) {
+            return;
+        }
+        let request = Request { ask, directives: Directives::default(), stored: Some(Arc::clone(entry)) };
+        let look = || self.fresh_in_memory(&request);
+        let route = self.route(ask, Some(entry));
+        if let Role::Lead(ticket) = self.flights.begin(&route, self.limits.max_age, look) {
+            let lead = Lead::new(Arc::clone(self), ticket, ask, Some(Arc::clone(entry)), fetch);
+            tokio::spawn(lead.run(None));
+        }
+    }
+
+    /// Looks into the far tier, on a thread that may wait.
+    pub(crate) async fn find_far(self: &Arc<Self>, ask: Ask<'_>) -> Option<Arc<Entry>> {
+        self.far.as_ref()?;
+        let (shared, key, headers) = (Arc::clone(self), ask.key.clone(), ask.headers.clone());
+        let look = move || {
+            let wanted = Wanted { headers: &headers, policy: &shared.policy };
+            shared.far.as_ref().and_then(|far| far.find(&key, &wanted))
+        };
+        // A thread that panicked is a tier that has nothing.
+        tokio::task::spawn_blocking(look).await.ok().flatten()
+    }
+
+    fn fresh_in_memory(&self, request: &Request<'_>) -> Option<Arc<Entry>> {
+        let wanted = self.wanted(request.ask);
+        let stored = self.near.stored(request.ask.key).into_iter().filter(|entry| wanted.selects(entry));
+        let youngest = stored.max_by_key(|entry| entry.head.fetched_at)?;
+        (self.usable(&youngest, &request.directives) == Use::Fresh).then_some(youngest)
+    }
+
+    /// What may be done with an entry now, for a request with these directives.
+    pub(crate) fn usable(&self, entry: &Entry, directives: &Directives) -> Use {
+        entry.head.usable_for(directives, self.clock.now())
+    }
+
+    pub(crate) fn wanted<'a>(&'a self, ask: Ask<'a>) -> Wanted<'a> {
+        Wanted { headers: ask.headers, policy: &self.policy }
+    }
+
+    /// Which response a request is for, as far as what is stored tells.
+    fn route(&self, ask: Ask<'_>, stored: Option<&Arc<Entry>>) -> Route {
+        match stored.cloned().or_else(|| self.near.stored(ask.key).pop()) {
+            Some(entry) => self.route_by(ask, &entry.head),
+            None => Route { key: ask.key.clone(), vary: crate::policy::vary::Vary::default() },
+        }
+    }
+
+    /// The same where a response's head tells.
+    fn route_by(&self, ask: Ask<'_>, head: &crate::Head) -> Route {
+        Route { key: ask.key.clone(), vary: head.vary.for_request(ask.headers, &self.policy) }
+    }
+
+    /// Puts a response into every tier that wants it, unless a purge has overtaken its flight.
+    pub(crate) fn keep(&self, key: &CacheKey, entry: &Arc<Entry>, flight: &Flight) -> bool {
+        let still = || flight.may_store();
+        let kept = self.tiers().map(|tier| tier.put(key, Arc::clone(entry), &still));
+        kept.fold(false, |any, kept| any | kept)
+    }
+
+    pub(crate) fn tiers(&self) -> impl Iterator<Item = &dyn Tier> {
+        std::iter::once(&*self.near).chain(self.far.as_deref())
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+/// What joining a flight came to.
+enum Joined {
+    /// The answer.
+    Answer(Result<Found, Error>),
+    /// The flight fetches for other selecting fields: this is the route to take.
+    Another(Route),
+    /// Nothing to share.
+    Alone,
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use http::Request;
 use orbit_codec::{Limits, Quality};
-use orbit_edge::{HttpUpstream, ServiceUpstream, Upstream};
+use orbit_edge::{Pool, ServiceUpstream, Upstream, Upstreams};
 use orbit_model::{Access, EdgeStats, PurgeRequest, Removed};
 use orbit_origin::generate::Demo;
 use orbit_origin::{Copies, NoCopies};
@@ -82,7 +82,8 @@ impl Node {
 
     /// The edge alone, in front of an upstream at a URL.
     pub(crate) fn edge(edge: &flags::Edge, upstream: &str, access: &Access) -> Result<Self> {
-        let upstream: Arc<dyn Upstream> = Arc::new(HttpUpstream::new(upstream, edge.upstream_timeout)?);
+        let upstreams = Upstreams { timeout: edge.upstream_timeout, ..Upstreams::one(upstream) };
+        let upstream: Arc<dyn Upstream> = Arc::new(Pool::new(&upstreams)?);
         let edge = orbit_edge::Edge::new(edge_config(edge), upstream, access.clone(), Arc::new(SystemClock))?;
         let stopped = edge.clone();
         let handler: Handler = Arc::new(move |request| {

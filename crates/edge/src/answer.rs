@@ -6,41 +6,45 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse as _;
 use http::header::{
-    ACCEPT_RANGES, ACCESS_CONTROL_EXPOSE_HEADERS, AGE, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE,
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
+    AGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
-use orbit_cache::{Entry, Found, Outcome};
+use orbit_cache::{Found, Outcome};
 use orbit_model::CacheStatus;
 use orbit_model::conditional::{self, Decision};
 use orbit_model::range::{self, Selection};
 
-use crate::Error;
+use crate::{Body, Error};
 
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
-const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
-const EXPOSED: &str = "X-Cache, Cache-Status, Server-Timing, Age, ETag, Content-Length";
 
-/// Answers a GET or HEAD with a stored or just fetched response.
-pub(crate) fn from_cache(request: &Request<Body>, found: &Found, now: Timestamp, took: Duration) -> Response {
-    let entry = &*found.entry;
-    let mut response = match decide(request, entry) {
-        Plan::Whole => whole(entry),
-        Plan::Part(part) => partial(entry, &part),
-        Plan::NotModified => not_modified(entry),
-        Plan::PreconditionFailed => Error::PreconditionFailed.into_response(),
-        Plan::Unsatisfiable => unsatisfiable(entry),
+/// Answers a GET or HEAD with what the cache found; `took` is how long it took where it took asking.
+pub(crate) fn from_cache<B>(
+    request: &Request<B>,
+    mut found: Found,
+    now: Timestamp,
+    took: Option<Duration>,
+) -> Response<Body> {
+    let plan = plan(request, &found);
+    let length = found.body.length();
+    let body = std::mem::replace(&mut found.body, orbit_cache::Body::Whole(bytes::Bytes::new()));
+    let mut response = match (plan, length) {
+        (Plan::Part(part), Some(length)) => partial(&found, body, &part, length),
+        (Plan::NotModified, _) => not_modified(&found),
+        (Plan::PreconditionFailed, _) => Error::PreconditionFailed.into_response().map(Body::from),
+        (Plan::Unsatisfiable, Some(length)) => unsatisfiable(length),
+        _ => whole(&found, body),
     };
     if request.method() == Method::HEAD {
         *response.body_mut() = Body::empty();
     }
-    describe(response.headers_mut(), found, now, took);
+    describe(response.headers_mut(), &found, now, took);
     response
 }
 
@@ -49,9 +53,21 @@ pub(crate) fn x_cache(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Hit => "HIT",
         Outcome::Stale => "STALE",
-        Outcome::Miss => "MISS",
+        Outcome::Miss | Outcome::Pass => "MISS",
         Outcome::Coalesced => "COALESCED",
     }
+}
+
+/// The answer to a CORS preflight: anyone may read, nobody may write here.
+pub(crate) fn preflight() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, OPTIONS"));
+    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Range, If-None-Match, If-Modified-Since"));
+    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    response
 }
 
 enum Plan {
@@ -62,94 +78,109 @@ enum Plan {
     Unsatisfiable,
 }
 
-fn decide(request: &Request<Body>, entry: &Entry) -> Plan {
+fn plan<B>(request: &Request<B>, found: &Found) -> Plan {
+    let head = &found.head;
     // Preconditions and ranges concern a representation that exists (RFC 9110 section 13.2.1).
-    if entry.status != StatusCode::OK {
+    if head.status != StatusCode::OK {
         return Plan::Whole;
     }
-    match conditional::evaluate(request.method(), request.headers(), &entry.validators) {
+    match conditional::evaluate(request.method(), request.headers(), &head.validators) {
         Decision::NotModified => return Plan::NotModified,
         Decision::PreconditionFailed => return Plan::PreconditionFailed,
         Decision::Proceed => {}
     }
-    if request.method() != Method::GET {
-        return Plan::Whole;
-    }
-    match range::select(request.headers(), &entry.validators, entry.body.len() as u64) {
+    // A body that passes is not cut: the upstream was asked for the range, and chose to send the whole.
+    let length = match &found.body {
+        orbit_cache::Body::Passing(_) => None,
+        body => body.length(),
+    };
+    let Some(length) = length.filter(|_| request.method() == Method::GET) else { return Plan::Whole };
+    match range::select(request.headers(), &head.validators, length) {
         Selection::Whole => Plan::Whole,
         Selection::Part(part) => Plan::Part(part),
         Selection::Unsatisfiable => Plan::Unsatisfiable,
     }
 }
 
-fn whole(entry: &Entry) -> Response {
-    let mut response = Response::new(Body::from(entry.body.clone()));
-    *response.status_mut() = entry.status;
-    *response.headers_mut() = entry.headers.clone();
-    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(entry.body.len()));
+fn whole(found: &Found, body: orbit_cache::Body) -> Response<Body> {
+    let length = match &body {
+        orbit_cache::Body::Whole(bytes) => Some(bytes.len()),
+        _ => None,
+    };
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = found.head.status;
+    *response.headers_mut() = found.head.headers.clone();
+    if let Some(length) = length.filter(|_| found.outcome != Outcome::Pass) {
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
     response
 }
 
-fn partial(entry: &Entry, part: &Range<u64>) -> Response {
-    let body = entry.body.slice(range::indices(part, entry.body.len()));
-    let mut response = whole(entry);
+fn partial(found: &Found, body: orbit_cache::Body, part: &Range<u64>, length: u64) -> Response<Body> {
+    let mut response = Response::new(Body::from(body.slice(part)));
     *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    insert_text(response.headers_mut(), CONTENT_RANGE, &range::header_value(part, entry.body.len() as u64));
-    *response.body_mut() = Body::from(body);
+    *response.headers_mut() = found.head.headers.clone();
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(part.end - part.start));
+    insert_text(response.headers_mut(), CONTENT_RANGE, &range::header_value(part, length));
     response
 }
 
 /// A 304 with the fields that the 200 would have (RFC 9110 section 15.4.5), but those of a body.
-fn not_modified(entry: &Entry) -> Response {
+fn not_modified(found: &Found) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NOT_MODIFIED;
-    *response.headers_mut() = entry.headers.clone();
-    for name in [CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING] {
+    *response.headers_mut() = found.head.headers.clone();
+    for name in [CONTENT_LENGTH, CONTENT_TYPE] {
         response.headers_mut().remove(name);
     }
     response
 }
 
-fn unsatisfiable(entry: &Entry) -> Response {
-    let mut response = Error::Unsatisfiable.into_response();
-    insert_text(response.headers_mut(), CONTENT_RANGE, &range::unsatisfied_value(entry.body.len() as u64));
+fn unsatisfiable(length: u64) -> Response<Body> {
+    let mut response = Error::Unsatisfiable.into_response().map(Body::from);
+    insert_text(response.headers_mut(), CONTENT_RANGE, &range::unsatisfied_value(length));
     response
 }
 
-/// Says what the cache did, and makes the answer safe and readable for the page that asked.
-fn describe(headers: &mut HeaderMap, found: &Found, now: Timestamp, took: Duration) {
+/// Says what the cache did.
+fn describe(headers: &mut HeaderMap, found: &Found, now: Timestamp, took: Option<Duration>) {
     let word = x_cache(found.outcome);
     headers.insert(X_CACHE, HeaderValue::from_static(word));
-    if let Ok(member) = HeaderValue::try_from(cache_status(found, now).to_string()) {
+    let status = cache_status(found, now).to_string();
+    if let Ok(member) = HeaderValue::try_from(status) {
         headers.append(CACHE_STATUS, member);
     }
-    if found.entry.status == StatusCode::OK && headers.get(CACHE_CONTROL).is_none_or(|value| value != "no-store") {
-        headers.insert(AGE, HeaderValue::from(found.entry.age(now).as_secs()));
+    // A response that comes straight from the upstream has no age but the one that it came with (RFC 9111 section 5.1).
+    let straight = matches!(found.outcome, Outcome::Miss | Outcome::Pass);
+    if !straight || !found.head.freshness.initial_age.is_zero() {
+        headers.insert(AGE, HeaderValue::from(found.head.age(now).as_secs()));
     }
-    let mut timing = format!("cache;desc=\"{word}\";dur={:.3}", took.as_secs_f64() * 1e3);
+    match took {
+        None => headers.insert(SERVER_TIMING, HeaderValue::from_static("cache;desc=\"HIT\";dur=0")),
+        Some(took) => headers.insert(SERVER_TIMING, server_timing(word, took, found)),
+    };
+}
+
+fn server_timing(word: &str, took: Duration, found: &Found) -> HeaderValue {
+    let millis = |duration: Duration| duration.as_secs_f64() * 1e3;
+    let mut timing = format!("cache;desc=\"{word}\";dur={:.3}", millis(took));
     if let Some(forwarded) = found.forwarded {
-        timing.push_str(&format!(", origin;dur={:.3}", forwarded.took.as_secs_f64() * 1e3));
+        timing.push_str(&format!(", origin;dur={:.3}", millis(forwarded.took)));
     }
-    insert_text(headers, SERVER_TIMING, &timing);
-    headers.insert(TIMING_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static("default-src 'none'"));
-    headers.entry(ACCEPT_RANGES).or_insert(HeaderValue::from_static("bytes"));
+    HeaderValue::try_from(timing).unwrap_or(HeaderValue::from_static("cache"))
 }
 
 fn cache_status(found: &Found, now: Timestamp) -> CacheStatus {
     match found.forwarded {
         None => CacheStatus {
-            ttl_seconds: Some(found.entry.ttl_seconds(now)),
+            ttl_seconds: Some(found.head.ttl_seconds(now)),
             detail: found.tier,
             ..CacheStatus::default()
         },
         Some(forwarded) => CacheStatus {
             forward: Some(forwarded.reason),
             forward_status: forwarded.status.map(|status| status.as_u16()),
-            stored: found.tier.is_some() && found.outcome != Outcome::Stale,
+            stored: found.stored,
             collapsed: found.outcome == Outcome::Coalesced,
             ..CacheStatus::default()
         },

@@ -1,74 +1,141 @@
 //! One request at the edge.
 //!
-//! 1. Parse: a public image path, or one to pass on ([`crate::proxy`]).
+//! 1. Place it: a resource that is cached, a path of the edge's own, or one to pass on ([`crate::proxy`]).
 //! 2. Preflight and other methods are answered without looking.
-//! 3. `cache.get(key, fetch)`; the fetch is one request for the whole image to the upstream.
-//! 4. Answer: 304, 206, HEAD or the whole, with what happened in the headers ([`crate::answer`]).
-//! 5. One log line.
+//! 3. `cache.look`: a hit is answered at once, without a future.
+//! 4. `cache.resolve(ask, fetch)`; [`crate::fetch`] asks the upstream.
+//! 5. Answer: 304, 206, HEAD or the whole, with what happened in the headers ([`crate::answer`]).
+//! 6. One count and one log line.
 
-use std::hash::{BuildHasher, RandomState};
+use std::ops::Deref;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::body::{Body, Bytes};
-use axum::response::{IntoResponse, Response};
-use http::header::{ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN};
-use http::header::{ACCESS_CONTROL_MAX_AGE, IF_MODIFIED_SINCE, IF_NONE_MATCH, VIA};
-use http::{HeaderValue, Method, Request, StatusCode};
-use http_body_util::{BodyExt, Limited};
-use orbit_cache::policy::{Policy, hop_by_hop, storable};
+use axum::response::IntoResponse as _;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use orbit_cache::tier::{Bounds, Memory, Noop};
-use orbit_cache::{Cache, Condition, Found, Outcome, Tier};
+use orbit_cache::{Ask, Cache, Found, Looked, Lookup, Outcome, Tier};
 use orbit_model::{Access, CacheKey, Clock};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Config, Error, Upstream, answer, path};
+use crate::fetch::Fetch;
+use crate::loops::Marks;
+use crate::metrics::{Ending, Metrics};
+use crate::path::{self, PUBLIC_PREFIX};
+use crate::proxy::upgrade;
+use crate::{Body, Config, Error, Profile, Upstream, answer};
 
 /// The service that owns copies; clones share them.
 #[derive(Debug, Clone)]
-pub struct Edge {
+pub struct Edge(Arc<Parts>);
+
+/// What the clones of an edge share.
+#[derive(Debug)]
+pub struct Parts {
     pub(crate) cache: Cache,
     pub(crate) upstream: Arc<dyn Upstream>,
+    /// Where paths go that are not cached; `None` sends them to the upstream too.
+    pub(crate) app: Option<Arc<dyn Upstream>>,
     pub(crate) access: Access,
     pub(crate) config: Config,
     pub(crate) clock: Arc<dyn Clock>,
-    /// What this edge calls itself in `Via`: no other edge has the same, so a request that bears it has come round.
-    pub(crate) via: HeaderValue,
+    /// What this edge writes into `Via`: no other edge has the same, so a request that bears it has come round.
+    pub(crate) marks: Marks,
+    pub(crate) metrics: Metrics,
     pub(crate) started: Instant,
     /// Cancelled once, at shutdown: event streams that pass through end.
     pub(crate) stopping: CancellationToken,
 }
 
+impl Deref for Edge {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// What an edge stands in front of.
+#[derive(Debug, Clone)]
+pub struct Backends {
+    /// Where misses go.
+    pub upstream: Arc<dyn Upstream>,
+    /// Where paths go that are not cached, in profile [`Profile::Image`]; `None` sends them to the upstream too.
+    pub app: Option<Arc<dyn Upstream>>,
+}
+
+impl From<Arc<dyn Upstream>> for Backends {
+    fn from(upstream: Arc<dyn Upstream>) -> Self {
+        Self { upstream, app: None }
+    }
+}
+
+/// The answer to a request.
+pub enum Answer {
+    /// It is there.
+    Now(Response<Body>),
+    /// It takes asking.
+    Later(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
+}
+
+/// What a request names.
+enum Place {
+    /// A resource that is cached.
+    Cached(Target),
+    /// A public path under which nothing may be.
+    Nothing,
+    /// The edge itself, the app, or a path of the upstream that is not cached.
+    Elsewhere,
+}
+
+/// A cached resource.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) key: CacheKey,
+    /// Its path and query at the upstream.
+    pub(crate) uri: String,
+}
+
 impl Edge {
-    /// An edge with an empty memory in front of `upstream`.
+    /// An edge in front of its backends.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where the settings make no sense.
+    /// [`Error::Invalid`] where the settings make no sense, or the disk tier's folder cannot be used.
     pub fn new(
         config: Config,
-        upstream: Arc<dyn Upstream>,
+        backends: impl Into<Backends>,
         access: Access,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Error> {
         config.validate()?;
-        let tier: Box<dyn Tier> = match config.memory_bytes {
+        let Backends { upstream, app } = backends.into();
+        let near: Box<dyn Tier> = match config.memory_bytes {
             0 => Box::new(Noop),
             max_bytes => Box::new(Memory::new(Bounds { max_bytes, max_entries: config.memory_max_images })),
         };
-        let cache = Cache::new(Policy::image(), tier, Arc::clone(&clock));
-        let own = RandomState::new().hash_one("via");
-        let via = HeaderValue::try_from(format!("1.1 orbit-edge-{own:016x}"));
-        let via = via.unwrap_or(HeaderValue::from_static("1.1 orbit-edge"));
-        Ok(Self {
+        let far = match &config.disk {
+            None => None,
+            Some(disk) => {
+                let _ = disk;
+                None
+            }
+        };
+        let cache = Cache::new(config.profile.policy(), config.limits.clone(), near, far, Arc::clone(&clock));
+        Ok(Self(Arc::new(Parts {
             cache,
             upstream,
+            app,
             access,
             config,
             clock,
-            via,
+            marks: Marks::new(),
+            metrics: Metrics::default(),
             started: Instant::now(),
             stopping: CancellationToken::new(),
-        })
+        })))
     }
 
     /// Ends the event streams that pass through, so that a graceful shutdown has an end.
@@ -76,129 +143,180 @@ impl Edge {
         self.stopping.cancel();
     }
 
-    /// The cache, for its counters.
-    #[must_use]
-    pub fn cache(&self) -> &Cache {
-        &self.cache
-    }
-
-    /// Whether a path is answered from the cache.
+    /// Whether a path is answered from the cache of an edge that shares its process with an origin.
     #[must_use]
     pub fn owns(path: &str) -> bool {
-        path.starts_with(path::PUBLIC_PREFIX)
+        path.starts_with(PUBLIC_PREFIX)
     }
 
-    /// Answers any request: images from the cache, the rest from the upstream.
-    pub async fn handle(&self, request: Request<Body>) -> Response {
-        if Self::owns(request.uri().path()) {
-            return self.image(request).await;
+    /// Answers any request: at once what is fresh in memory, the rest in its time.
+    pub fn answer<B>(&self, request: Request<B>) -> Answer
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        match self.place(&request) {
+            Place::Cached(target) if self.reads(&request) => self.cached(request, target),
+            Place::Cached(target) => self.not_read(request, target),
+            Place::Nothing => Answer::Now(self.refuse(Error::NotFound)),
+            Place::Elsewhere => {
+                let (edge, request) = (self.clone(), request.map(axum::body::Body::new));
+                Answer::Later(Box::pin(async move { edge.elsewhere(request).await.map(Body::from) }))
+            }
         }
+    }
+
+    /// The same, with a future in every case.
+    pub async fn handle(&self, request: Request<axum::body::Body>) -> Response<Body> {
+        match self.answer(request) {
+            Answer::Now(response) => response,
+            Answer::Later(response) => response.await,
+        }
+    }
+
+    fn place<B>(&self, request: &Request<B>) -> Place {
+        let uri = request.uri();
+        match self.config.profile {
+            Profile::Image => {
+                let keys = self.config.maps.iter().find_map(|map| map.key(uri.path()));
+                match keys {
+                    None => Place::Elsewhere,
+                    Some(None) => Place::Nothing,
+                    Some(Some(key)) => Place::Cached(Target { uri: key.as_str().to_owned(), key }),
+                }
+            }
+            Profile::Rfc if self.is_own(request.method(), uri.path()) => Place::Elsewhere,
+            Profile::Rfc => {
+                let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+                let key = CacheKey::new(format!("{}{path}", host(uri, request.headers())));
+                Place::Cached(Target { key, uri: path.to_owned() })
+            }
+        }
+    }
+
+    /// Whether a request only reads: GET or HEAD, without a body (T-KEY-3) and without asking for another protocol. In
+    /// profile image, one with credentials goes past the cache.
+    fn reads<B: http_body::Body>(&self, request: &Request<B>) -> bool {
+        let headers = request.headers();
+        let has_body = headers.contains_key(TRANSFER_ENCODING)
+            || headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
+        let goes_past = self.config.profile == Profile::Image && headers.contains_key(AUTHORIZATION);
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+        reads && !has_body && !goes_past && upgrade::wanted(request).is_none()
+    }
+
+    /// Answers a GET or HEAD of a cached resource.
+    fn cached<B>(&self, request: Request<B>, target: Target) -> Answer
+    where
+        B: Send + 'static,
+    {
+        if self.marks.came_round(request.headers()) {
+            return Answer::Now(self.refuse(Error::Loop));
+        }
+        match self.cache.look(self.ask(&request, &target)) {
+            Lookup::Fresh(found) => Answer::Now(self.finish(&request, &target, found, None)),
+            Lookup::Other(looked) => {
+                let (edge, request) = (self.clone(), request.map(drop));
+                Answer::Later(Box::pin(async move { edge.resolve(request, target, looked).await }))
+            }
+        }
+    }
+
+    fn ask<'a, B>(&self, request: &'a Request<B>, target: &'a Target) -> Ask<'a> {
+        // An image that is asked for by HEAD will be asked for by GET.
+        let method = if self.config.profile == Profile::Image { &Method::GET } else { request.method() };
+        Ask { key: &target.key, method, headers: request.headers() }
+    }
+
+    async fn resolve(self, request: Request<()>, target: Target, looked: Looked) -> Response<Body> {
+        let started = Instant::now();
+        let fetch = Fetch::new(&self, &request, &target);
+        let ask = self.ask(&request, &target);
+        match self.cache.resolve(ask, looked, move |question| fetch.clone().ask(question)).await {
+            Ok(found) => self.finish(&request, &target, found, Some(started.elapsed())),
+            Err(error) => {
+                let name = path::name(&target.key);
+                tracing::warn!(target: "orbit::edge", key = %target.key, %error, "[IMAGE CACHE] ERROR: {name} - {error}");
+                self.refuse(error.into())
+            }
+        }
+    }
+
+    /// From what the cache found to the answer, counted and logged.
+    fn finish<B>(
+        &self,
+        request: &Request<B>,
+        target: &Target,
+        found: Found,
+        took: Option<Duration>,
+    ) -> Response<Body> {
+        let mut ending = Ending::of(&found, found.head.status);
+        let (outcome, status) = (found.outcome, found.head.status);
+        let response = answer::from_cache(request, found, self.clock.now(), took);
+        ending.status = response.status().as_u16();
+        self.metrics.record(ending);
+        log(&target.key, outcome, status, took);
+        response
+    }
+
+    /// A request for a cached resource that does not read it, or not only.
+    fn not_read<B>(&self, request: Request<B>, target: Target) -> Answer
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        let is_public = self.config.profile == Profile::Image && request.uri().path().starts_with(PUBLIC_PREFIX);
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+        if is_public && *request.method() == Method::OPTIONS {
+            return Answer::Now(answer::preflight());
+        }
+        if is_public && !reads {
+            return Answer::Now(self.refuse(Error::MethodNotAllowed));
+        }
+        let uri = match self.config.profile {
+            Profile::Rfc => target.uri,
+            Profile::Image => {
+                let asked = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+                self.config.maps.iter().find_map(|map| map.target(asked)).unwrap_or(target.uri)
+            }
+        };
+        let (edge, request) = (self.clone(), request.map(axum::body::Body::new));
+        Answer::Later(Box::pin(async move { edge.pass_on_as(request, &uri).await.map(Body::from) }))
+    }
+
+    /// Answers a path that is not cached: one of the edge's own, the app's or the upstream's.
+    async fn elsewhere(&self, request: Request<axum::body::Body>) -> axum::response::Response {
         if request.method().is_safe()
-            && let Some(response) = self.health(request.uri().path()).await
+            && let Some(response) = self.own(request.uri().path()).await
         {
             return response;
         }
         self.pass_on(request).await
     }
 
-    /// Answers a request under `/api/images/`.
-    pub async fn image(&self, request: Request<Body>) -> Response {
-        let started = Instant::now();
-        let Some(key) = path::key(request.uri().path()) else { return Error::NotFound.into_response() };
-        match *request.method() {
-            Method::GET | Method::HEAD => {}
-            Method::OPTIONS => return preflight(),
-            _ => return Error::MethodNotAllowed.into_response(),
-        }
-        if !storable::may_answer(request.headers()) {
-            return self.pass_on_as(request, key.as_str()).await;
-        }
-        match self.cache.get(&key, self.fetch(&key)).await {
-            Ok(found) => {
-                log(&key, &found, started.elapsed());
-                answer::from_cache(&request, &found, self.clock.now(), started.elapsed())
-            }
-            Err(error) => {
-                tracing::warn!(target: "orbit::edge", %key, %error, "[IMAGE CACHE] ERROR: {} - {error}", path::name(&key));
-                Error::from(error).into_response()
-            }
-        }
-    }
-
-    /// The fetch of a key: one request for the whole image, its body taken in up to the limit, all within the timeout.
-    fn fetch(&self, key: &CacheKey) -> impl FnOnce(Condition) -> FetchFuture + Send + use<> {
-        let (upstream, config) = (Arc::clone(&self.upstream), self.config.clone());
-        let (uri, via) = (key.as_str().to_owned(), self.via.clone());
-        move |condition| {
-            Box::pin(async move {
-                let mut request = Request::get(uri).body(Body::empty()).map_err(unavailable)?;
-                request.headers_mut().insert(VIA, via);
-                if let Some(etag) = condition.etag {
-                    request.headers_mut().insert(IF_NONE_MATCH, etag);
-                }
-                if let Some(last_modified) = condition.last_modified {
-                    request.headers_mut().insert(IF_MODIFIED_SINCE, last_modified);
-                }
-                let exchange = async {
-                    let (mut parts, body) = upstream.send(request).await?.into_parts();
-                    hop_by_hop::remove(&mut parts.headers);
-                    let body = take_in(body, config.max_fill_bytes, upstream.brings_own_buffers()).await?;
-                    Ok(http::Response::from_parts(parts, body))
-                };
-                tokio::time::timeout(config.upstream_timeout, exchange)
-                    .await
-                    .unwrap_or(Err(orbit_cache::Error::Timeout))
-            })
-        }
+    /// An answer of the edge's own that says why there is no other.
+    pub(crate) fn refuse(&self, error: Error) -> Response<Body> {
+        let response = error.into_response().map(Body::from);
+        self.metrics.record(Ending::error(response.status()));
+        response
     }
 }
 
-type FetchFuture = std::pin::Pin<Box<dyn Future<Output = Result<http::Response<Bytes>, orbit_cache::Error>> + Send>>;
-
-/// The largest body that is copied so as not to keep the buffer that it arrived in, in bytes.
-const MAX_COPIED: usize = 256 << 10;
-
-/// Collects a body into one piece. Unless it is `owned`, a small one is copied: as it arrived it may be a slice of a much larger buffer,
-/// which would stay for as long as the slice is kept.
-async fn take_in(body: Body, max_bytes: u64, owned: bool) -> Result<Bytes, orbit_cache::Error> {
-    let limit = usize::try_from(max_bytes).unwrap_or(usize::MAX);
-    let collected = Limited::new(body, limit).collect().await.map_err(|error| {
-        if error.is::<http_body_util::LengthLimitError>() {
-            return orbit_cache::Error::TooLarge { max_bytes };
-        }
-        orbit_cache::Error::Unavailable(error.to_string())
-    })?;
-    let bytes = collected.to_bytes();
-    Ok(if owned || bytes.len() > MAX_COPIED { bytes } else { Bytes::copy_from_slice(&bytes) })
+/// The host that a request names, in lower case: in the URI (HTTP/2) or in `Host`.
+pub(crate) fn host(uri: &Uri, headers: &HeaderMap) -> String {
+    let host = uri.authority().map(http::uri::Authority::as_str);
+    let host = host.or_else(|| headers.get(HOST).and_then(|host| host.to_str().ok()));
+    host.unwrap_or_default().to_ascii_lowercase()
 }
 
-pub(crate) fn unavailable(error: impl std::fmt::Display) -> orbit_cache::Error {
-    orbit_cache::Error::Unavailable(error.to_string())
-}
-
-/// The answer to a CORS preflight: anyone may read, nobody may write here.
-fn preflight() -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    let headers = response.headers_mut();
-    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, OPTIONS"));
-    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("Range, If-None-Match, If-Modified-Since"));
-    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
-    response
-}
-
-fn log(key: &CacheKey, found: &Found, took: Duration) {
-    let (name, status) = (path::name(key), found.entry.status.as_u16());
-    match found.outcome {
-        Outcome::Miss | Outcome::Coalesced => {
-            let outcome = answer::x_cache(found.outcome);
-            tracing::info!(target: "orbit::edge", status, ?took, "[IMAGE CACHE] {outcome}: {name} - Fetching from upstream");
+fn log(key: &CacheKey, outcome: Outcome, status: StatusCode, took: Option<Duration>) {
+    let (name, word, status) = (path::name(key), answer::x_cache(outcome), status.as_u16());
+    match took {
+        None => tracing::info!(target: "orbit::edge", status, "[IMAGE CACHE] {word}: {name}"),
+        Some(took) if matches!(outcome, Outcome::Miss | Outcome::Coalesced | Outcome::Pass) => {
+            tracing::info!(target: "orbit::edge", status, ?took, "[IMAGE CACHE] {word}: {name} - Fetching from upstream");
         }
-        outcome => {
-            let outcome = answer::x_cache(outcome);
-            tracing::info!(target: "orbit::edge", status, ?took, "[IMAGE CACHE] {outcome}: {name}");
-        }
+        Some(took) => tracing::info!(target: "orbit::edge", status, ?took, "[IMAGE CACHE] {word}: {name}"),
     }
 }
 

@@ -1,10 +1,16 @@
 //! From a request's path to the cache key: the only way in for a name from outside.
 //!
-//! `/api/images/{rest}` becomes `/images/{rest}` at the upstream. A rest that could mean another place than it seems to
-//! (`..`, empty segments, encoded slashes or dots, control characters) is refused here, before a key is made or anything is
-//! asked. The query is no part of the key: parameters that are not known change nothing.
+//! A [`Map`] turns a public path into one of the upstream, as `/api/images/{rest}` into `/images/{rest}`. A rest that could
+//! mean another place than it seems to (`..`, empty segments, encoded slashes or dots, control characters) is refused
+//! here, before a key is made or anything is asked. The query is no part of the key: parameters that are not known change
+//! nothing.
+
+use std::fmt;
+use std::str::FromStr;
 
 use orbit_model::{CacheKey, ImageId};
+
+use crate::Error;
 
 /// The edge's public prefix.
 pub(crate) const PUBLIC_PREFIX: &str = "/api/images/";
@@ -13,9 +19,72 @@ pub(crate) const UPSTREAM_PREFIX: &str = "/images/";
 /// The longest rest that is looked at, in bytes.
 const MAX_LEN: usize = 512;
 
-/// The key of a public image path; `None` where it is none of ours.
-pub(crate) fn key(path: &str) -> Option<CacheKey> {
-    key_of_rest(path.strip_prefix(PUBLIC_PREFIX)?)
+/// Public paths and what they are at the upstream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Map {
+    from: String,
+    to: String,
+}
+
+impl Map {
+    /// The key of a public path; `None` where this map has nothing to do with it, `Some(None)` where nothing may be there.
+    pub(crate) fn key(&self, path: &str) -> Option<Option<CacheKey>> {
+        path.strip_prefix(&*self.from).map(|rest| self.key_of_rest(rest))
+    }
+
+    /// Where a path below this map lies at the upstream, as it is written.
+    pub(crate) fn target(&self, path_and_query: &str) -> Option<String> {
+        path_and_query.strip_prefix(&*self.from).map(|rest| format!("{}{rest}", self.to))
+    }
+
+    /// The keys of what a write to a path of the upstream changes; none where it is no path of this map.
+    pub(crate) fn keys_of_write(&self, path: &str) -> Vec<CacheKey> {
+        let key = path.strip_prefix(&*self.to).and_then(|rest| self.key_of_rest(rest));
+        let Some(key) = key else { return Vec::new() };
+        match ImageId::from_segment(name(&key)) {
+            Ok(id) if self.to == UPSTREAM_PREFIX => keys_of(&id).into(),
+            _ => vec![key],
+        }
+    }
+
+    fn key_of_rest(&self, rest: &str) -> Option<CacheKey> {
+        if !is_plain(rest) {
+            return None;
+        }
+        let mut key = String::with_capacity(self.to.len() + rest.len());
+        key.push_str(&self.to);
+        push_normalised(&mut key, rest);
+        Some(CacheKey::new(key))
+    }
+}
+
+impl Default for Map {
+    fn default() -> Self {
+        Self { from: PUBLIC_PREFIX.to_owned(), to: UPSTREAM_PREFIX.to_owned() }
+    }
+}
+
+impl fmt::Display for Map {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.from, self.to)
+    }
+}
+
+impl FromStr for Map {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let refuse = || Error::Invalid(format!("`{text}` is no map: write FROM=TO, as in /img/=/assets/"));
+        let (from, to) = text.split_once('=').ok_or_else(refuse)?;
+        let is_prefix = |path: &str| {
+            let inner = path.strip_prefix('/').map(|rest| rest.strip_suffix('/').unwrap_or(rest));
+            path.ends_with('/') && inner.is_some_and(|inner| inner.is_empty() || is_plain(inner))
+        };
+        if !is_prefix(from) || !is_prefix(to) {
+            return Err(refuse());
+        }
+        Ok(Self { from: from.to_owned(), to: to.to_owned() })
+    }
 }
 
 /// The keys under which an image may be kept: with and without the extension.
@@ -23,24 +92,11 @@ pub(crate) fn keys_of(id: &ImageId) -> [CacheKey; 2] {
     [CacheKey::new(format!("{UPSTREAM_PREFIX}{id}")), CacheKey::new(format!("{UPSTREAM_PREFIX}{id}.webp"))]
 }
 
-/// The keys of what a write to a path of the upstream changes; none where it is no image path.
-pub(crate) fn keys_of_write(path: &str) -> Vec<CacheKey> {
-    let Some(key) = path.strip_prefix(UPSTREAM_PREFIX).and_then(key_of_rest) else { return Vec::new() };
-    match ImageId::from_segment(name(&key)) {
-        Ok(id) => keys_of(&id).into(),
-        Err(_) => vec![key],
-    }
-}
-
-fn key_of_rest(rest: &str) -> Option<CacheKey> {
-    is_plain(rest).then(|| CacheKey::new(format!("{UPSTREAM_PREFIX}{}", normalise(rest))))
-}
-
-/// One spelling for each path: an encoded octet that need not be is decoded, the others have upper-case digits
+/// Adds a rest in its one spelling: an encoded octet that need not be is decoded, the others have upper-case digits
 /// (RFC 3986 section 6.2.2).
-fn normalise(rest: &str) -> String {
+fn push_normalised(text: &mut String, rest: &str) {
     let mut parts = rest.split('%');
-    let mut text = parts.next().unwrap_or_default().to_owned();
+    text.push_str(parts.next().unwrap_or_default());
     for part in parts {
         // `is_plain` has seen to it that two hex digits follow.
         let (digits, after) = part.split_at_checked(2).unwrap_or((part, ""));
@@ -53,7 +109,6 @@ fn normalise(rest: &str) -> String {
         }
         text.push_str(after);
     }
-    text
 }
 
 /// The name for the log: the key without its prefix.
@@ -68,6 +123,9 @@ fn is_plain(rest: &str) -> bool {
         return false;
     }
     rest.split('/').all(|segment| {
+        if !segment.contains('%') {
+            return !segment.is_empty() && !segment.starts_with('.');
+        }
         let Ok(decoded) = percent_encoding::percent_decode_str(segment).decode_utf8() else { return false };
         let hides = |c: char| c.is_control() || matches!(c, '/' | '\\' | '%' | '\u{ff0e}' | '\u{2024}');
         !decoded.is_empty() && !decoded.starts_with('.') && !decoded.contains(hides)
@@ -77,6 +135,14 @@ fn is_plain(rest: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn key(path: &str) -> Option<CacheKey> {
+        Map::default().key(path).flatten()
+    }
+
+    fn keys_of_write(path: &str) -> Vec<CacheKey> {
+        Map::default().keys_of_write(path)
+    }
 
     #[test]
     fn a_public_path_has_one_key() {
@@ -125,5 +191,17 @@ mod tests {
         }
         assert_eq!(key(&format!("/api/images/{}", "a".repeat(600))), None);
         assert_eq!(key("/images/fox"), None);
+    }
+
+    #[test]
+    fn a_map_is_two_prefixes() {
+        let map: Map = "/img/=/assets/pictures/".parse().unwrap();
+        assert_eq!(map.key("/img/a/b.png").flatten().unwrap().as_str(), "/assets/pictures/a/b.png");
+        assert_eq!((map.key("/img/../b.png"), map.key("/image/b.png")), (Some(None), None));
+        assert_eq!(map.target("/img/events?x=1").as_deref(), Some("/assets/pictures/events?x=1"));
+        assert_eq!("/img/=/".parse::<Map>().unwrap().key("/img/b.png").flatten().unwrap().as_str(), "/b.png");
+        for bad in ["", "/img/", "/img=/x/", "img/=/x/", "/img/=x", "/a/../=/x/", "/a//=/x/"] {
+            assert!(bad.parse::<Map>().unwrap_err().to_string().contains("FROM=TO"), "{bad}");
+        }
     }
 }

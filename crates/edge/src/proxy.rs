@@ -2,86 +2,153 @@
 //!
 //! Uploads, generations, event streams and administration go this way. A write needs the edge's own leave, whomever the
 //! upstream trusts. One to an image takes the edge's copies of it away once the upstream has answered (RFC 9111 section
-//! 4.4), and does so in a task of its own: a client that leaves must not leave a copy behind. A purge is passed on
-//! first, then done here ([`crate::purge`]).
+//! 4.4), and does so in a task of its own: a client that leaves must not leave a copy behind. What goes to the web app is the app's affair. A purge is passed on
+//! first, then done here ([`crate::purge`]). A connection that changes its protocol, as to a WebSocket, is joined with
+//! the upstream's ([`upgrade`]).
+
+pub(crate) mod upgrade;
 
 use axum::body::Body;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use futures_util::StreamExt as _;
-use http::header::{CONTENT_TYPE, HOST, UPGRADE, VIA};
+use http::header::{CONTENT_TYPE, HOST};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use orbit_cache::Purge;
-use orbit_cache::policy::hop_by_hop;
+use orbit_cache::policy::{hop_by_hop, invalidation};
 use orbit_model::{CacheKey, CacheStatus, Forward};
 
-use crate::{Edge, Error, path};
+use crate::handler::host;
+use crate::metrics::Ending;
+use crate::{Edge, Error, Profile, Upstream};
 
 impl Edge {
-    /// Passes a request on under its own path.
+    /// Passes a request on under its own path: to the app where there is one, else to the upstream.
     pub(crate) async fn pass_on(&self, request: Request<Body>) -> Response {
-        if !request.method().is_safe()
-            && let Err(refusal) = self.access.check(request.uri(), request.headers())
-        {
-            return Error::from(refusal).into_response();
+        let is_purge = *request.method() == Method::POST && request.uri().path() == "/purge";
+        // What the app's own users may do is the app's affair.
+        let guarded = is_purge || (self.app.is_none() && !request.method().is_safe());
+        if guarded && let Err(refusal) = self.access.check(request.uri(), request.headers()) {
+            return self.refuse(refusal.into()).map(Body::new);
         }
-        if request.method() == Method::POST && request.uri().path() == "/purge" {
+        if is_purge {
             return self.purge_through(request).await;
         }
         let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str).to_owned();
-        self.pass_on_as(request, &path).await
+        match &self.app {
+            Some(app) => {
+                let passed = self.exchange(app.as_ref(), request, &path).await;
+                self.told(passed.map(|response| self.counted(response, Forward::Bypass)), &path)
+            }
+            None => self.pass_on_as(request, &path).await,
+        }
     }
 
-    /// Passes a request on under another path.
+    /// Passes a request on to the upstream under another path.
     pub(crate) async fn pass_on_as(&self, request: Request<Body>, path: &str) -> Response {
         let passed = match request.method().is_safe() {
-            true => self.exchange(request, path).await.map(|response| said(response, Forward::Bypass)),
-            false => self.write(request, path).await.map(|response| said(response, Forward::Method)),
+            true => {
+                let passed = self.exchange(self.upstream.as_ref(), request, path).await;
+                passed.map(|response| self.counted(said(response, Forward::Bypass), Forward::Bypass))
+            }
+            false => {
+                let passed = self.write(request, path).await;
+                passed.map(|response| self.counted(said(response, Forward::Method), Forward::Method))
+            }
         };
+        self.told(passed, path)
+    }
+
+    fn counted(&self, response: Response, reason: Forward) -> Response {
+        self.metrics.record(Ending::passed(reason, response.status()));
+        response
+    }
+
+    /// An answer in any case; a failure is logged and counted.
+    fn told(&self, passed: Result<Response, Error>, path: &str) -> Response {
         passed.unwrap_or_else(|error| {
             tracing::warn!(target: "orbit::edge", %path, %error, "the upstream did not answer");
-            error.into_response()
+            self.refuse(error).map(Body::new)
         })
     }
 
     /// Passes a write on, and drops the copies of what it may have changed.
     async fn write(&self, request: Request<Body>, path: &str) -> Result<Response, Error> {
         let (edge, path) = (self.clone(), path.to_owned());
-        let keys = path::keys_of_write(request.uri().path());
+        let (method, host) = (request.method().clone(), host(request.uri(), request.headers()));
         let work = async move {
-            let answered = edge.exchange(request, &path).await;
-            // Only an answer that says that nothing was changed leaves the copies; no answer says nothing.
-            let refused = |status: StatusCode| status.is_client_error() && status != StatusCode::NOT_FOUND;
-            if !answered.as_ref().is_ok_and(|response| refused(response.status())) {
-                edge.drop_keys(&keys);
-            }
+            let answered = edge.exchange(edge.upstream.as_ref(), request, &path).await;
+            let keys = match edge.config.profile {
+                Profile::Image => edge.changed_images(&path, answered.as_ref().ok().map(Response::status)),
+                Profile::Rfc => answered.as_ref().map_or_else(
+                    |_| Vec::new(),
+                    |answer| {
+                        let targets =
+                            invalidation::targets(&method, &host, &path, answer.status(), answer.headers());
+                        targets.into_iter().map(|target| CacheKey::new(format!("{host}{target}"))).collect()
+                    },
+                ),
+            };
+            edge.drop_keys(keys).await;
             answered
         };
         tokio::spawn(work).await.unwrap_or_else(|gone| Err(orbit_cache::Error::Unavailable(gone.to_string()).into()))
     }
 
-    fn drop_keys(&self, keys: &[CacheKey]) {
-        for key in keys {
-            let _ = self.cache.purge(Purge::Key(key), false);
+    /// The images that a write may have changed. Only an answer that says that nothing was changed leaves the copies; no
+    /// answer says nothing.
+    fn changed_images(&self, path: &str, answered: Option<StatusCode>) -> Vec<CacheKey> {
+        let refused = |status: StatusCode| status.is_client_error() && status != StatusCode::NOT_FOUND;
+        if answered.is_some_and(refused) {
+            return Vec::new();
         }
+        let path = path.split('?').next().unwrap_or_default();
+        self.config.maps.iter().flat_map(|map| map.keys_of_write(path)).collect()
     }
 
-    /// One exchange with the upstream, hop-by-hop fields removed in both directions.
-    pub(crate) async fn exchange(&self, mut request: Request<Body>, path: &str) -> Result<Response, Error> {
-        if came_round(&request, &self.via) {
+    /// Drops copies, on a thread that may wait for a disk.
+    async fn drop_keys(&self, keys: Vec<CacheKey>) {
+        if keys.is_empty() {
+            return;
+        }
+        let cache = self.cache.clone();
+        let drop_all = move || {
+            for key in &keys {
+                let _ = cache.purge(Purge::Key(key), false);
+            }
+        };
+        // It ends in any case; a panic would leave copies, which expire.
+        let _ = tokio::task::spawn_blocking(drop_all).await;
+    }
+
+    /// One exchange with a server, hop-by-hop fields removed in both directions.
+    pub(crate) async fn exchange(
+        &self,
+        server: &dyn Upstream,
+        mut request: Request<Body>,
+        path: &str,
+    ) -> Result<Response, Error> {
+        if self.marks.came_round(request.headers()) {
             return Err(Error::Loop);
         }
         let authority = request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
         *request.uri_mut() = path.parse::<Uri>().ok().ok_or(Error::NotFound)?;
+        let upgrade = upgrade::wanted(&request);
         hop_by_hop::remove(request.headers_mut());
-        request.headers_mut().remove(UPGRADE);
         // HTTP/2 has the host in the URI. The upstream must see the name that was asked for, not its own.
         if let (false, Some(host)) = (request.headers().contains_key(HOST), authority) {
             request.headers_mut().insert(HOST, host);
         }
-        request.headers_mut().append(VIA, self.via.clone());
-        let mut response = self.upstream.send(request).await?;
+        self.marks.append(request.headers_mut());
+        if let Some(protocol) = upgrade {
+            return self.upgrade(server, request, protocol).await;
+        }
+        let mut response = server.send(request).await?;
         hop_by_hop::remove(response.headers_mut());
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            let reason = "the upstream changed the protocol, which it was not asked for";
+            return Err(orbit_cache::Error::Unavailable(reason.to_owned()).into());
+        }
         Ok(self.ending_with_us(response))
     }
 
@@ -96,13 +163,6 @@ impl Edge {
     }
 }
 
-/// Whether a request bears this edge's own mark in `Via`.
-fn came_round(request: &Request<Body>, via: &HeaderValue) -> bool {
-    let lines = request.headers().get_all(VIA).iter().filter_map(|line| line.to_str().ok());
-    let own = via.to_str().unwrap_or_default();
-    lines.flat_map(|line| line.split(',')).any(|member| member.trim() == own)
-}
-
 /// Says in the answer that the cache had no part in it.
 fn said(mut response: Response, forward: Forward) -> Response {
     let status = CacheStatus {
@@ -115,3 +175,6 @@ fn said(mut response: Response, forward: Forward) -> Response {
     }
     response
 }
+
+#[cfg(test)]
+mod tests;

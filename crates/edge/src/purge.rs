@@ -10,38 +10,56 @@ use axum::response::{IntoResponse, Response};
 use http::Request;
 use orbit_cache::tier::Dropped;
 use orbit_cache::{Purge, Purged};
-use orbit_model::{PurgeRequest, Receipt, Removed};
+use orbit_model::{CacheKey, PurgeRequest, Receipt, Removed};
 
-use crate::{Edge, Error, path};
+use crate::{Edge, Error, Profile, path};
 
 /// The largest purge request or receipt that is read, in bytes.
 const MAX_BYTES: usize = 8 << 20;
 
 impl Edge {
-    /// Drops the copies of what a purge names and says how many there were; thread ids go by their tags.
+    /// Drops the copies of what a purge names and says how many there were in which tier; thread ids go by their tags.
+    /// It may wait for a disk.
     #[must_use]
     pub fn purge(&self, request: &PurgeRequest) -> Vec<Removed> {
-        let mut total: Option<Purged> = None;
-        let mut add = |purged: Purged| match &mut total {
-            Some(Purged { dropped: Dropped { entries, bytes }, .. }) => {
-                *entries += purged.dropped.entries;
-                *bytes += purged.dropped.bytes;
+        let mut totals: Vec<Purged> = Vec::new();
+        let mut add = |what: Purge<'_>| {
+            for purged in self.cache.purge(what, request.soft) {
+                match totals.iter_mut().find(|total| total.tier == purged.tier) {
+                    Some(Purged { dropped: Dropped { entries, bytes }, .. }) => {
+                        *entries += purged.dropped.entries;
+                        *bytes += purged.dropped.bytes;
+                    }
+                    None => totals.push(purged),
+                }
             }
-            None => total = Some(purged),
         };
         if request.all {
             // Whatever else is named is part of everything.
-            let purged = self.cache.purge(Purge::All, request.soft);
-            return vec![removed(purged)];
+            add(Purge::All);
+        } else {
+            let keys = request.ids.iter().flat_map(path::keys_of);
+            let keys = keys.chain(request.paths.iter().flat_map(|path| self.keys_of_path(path)));
+            keys.for_each(|key| add(Purge::Key(&key)));
+            let threads = request.threads.iter().map(|thread| format!("thread:{thread}"));
+            request.tags.iter().cloned().chain(threads).for_each(|tag| add(Purge::Tag(&tag)));
         }
-        for key in request.ids.iter().flat_map(path::keys_of) {
-            add(self.cache.purge(Purge::Key(&key), request.soft));
+        totals.into_iter().map(removed).collect()
+    }
+
+    /// The key of a path as clients ask for it; in profile rfc, of a host and path.
+    fn keys_of_path(&self, path: &str) -> Option<CacheKey> {
+        match self.config.profile {
+            Profile::Image => self.config.maps.iter().find_map(|map| map.key(path)).flatten(),
+            Profile::Rfc => Some(CacheKey::new(path)),
         }
-        let threads = request.threads.iter().map(|thread| format!("thread:{thread}"));
-        for tag in request.tags.iter().cloned().chain(threads) {
-            add(self.cache.purge(Purge::Tag(&tag), request.soft));
-        }
-        total.map(removed).into_iter().collect()
+    }
+
+    /// The same on a thread that may wait.
+    async fn purge_copies(&self, request: PurgeRequest) -> Result<Vec<Removed>, Error> {
+        let edge = self.clone();
+        let purge = tokio::task::spawn_blocking(move || edge.purge(&request));
+        purge.await.map_err(|gone| orbit_cache::Error::Unavailable(gone.to_string()).into())
     }
 
     /// Answers `POST /purge` at an edge of its own, of who may write.
@@ -55,7 +73,7 @@ impl Edge {
         let asked: PurgeRequest =
             serde_json::from_slice(&body).map_err(|error| Error::Invalid(format!("the purge request: {error}")))?;
         if asked.is_empty() {
-            return Err(Error::Invalid("name what to purge: ids, threads, tags or all".to_owned()));
+            return Err(Error::Invalid("name what to purge: ids, threads, tags, paths or all".to_owned()));
         }
         let (edge, request) = (self.clone(), Request::from_parts(parts, Body::from(body)));
         // In a task of its own: a client that leaves must not leave copies behind.
@@ -65,8 +83,10 @@ impl Edge {
 
     /// Purges at the upstream, then here; copies go even where the upstream failed half-way.
     async fn purge_both(&self, asked: PurgeRequest, request: Request<Body>) -> Result<Response, Error> {
-        let upstream = self.purge_upstream(request).await;
         let mut copies = asked.clone();
+        // Paths name copies only: they are nothing to the upstream.
+        let only_copies = PurgeRequest { paths: Vec::new(), ..asked.clone() }.is_empty();
+        let upstream = if only_copies { Ok(Upstream::KnowsNone) } else { self.purge_upstream(request).await };
         if let Ok(Upstream::Purged(receipt)) = &upstream {
             copies.ids.extend(receipt.images.iter().cloned());
         }
@@ -75,11 +95,11 @@ impl Edge {
             Ok(Upstream::Purged(receipt)) => Some(receipt),
             Ok(Upstream::KnowsNone) => None,
             Err(error) => {
-                let _ = self.purge(&copies);
+                self.purge_copies(copies).await?;
                 return Err(error);
             }
         };
-        let removed = self.purge(&copies);
+        let removed = self.purge_copies(copies).await?;
         let mut receipt = receipt.unwrap_or_else(|| Receipt {
             images: asked.ids,
             missing: Vec::new(),
@@ -93,7 +113,7 @@ impl Edge {
     }
 
     async fn purge_upstream(&self, request: Request<Body>) -> Result<Upstream, Error> {
-        let answer = self.exchange(request, "/purge").await?;
+        let answer = self.exchange(self.upstream.as_ref(), request, "/purge").await?;
         match answer.status().as_u16() {
             404 | 405 | 501 => Ok(Upstream::KnowsNone),
             200 => {

@@ -5,7 +5,7 @@
 use std::fmt;
 
 /// Why a request went on to the upstream (RFC 9211 section 2.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Forward {
     /// The cache was told not to handle this request.
     Bypass,
@@ -13,6 +13,8 @@ pub enum Forward {
     Method,
     /// Nothing is stored under the URI.
     UriMiss,
+    /// What is stored under the URI answers other requests.
+    VaryMiss,
     /// The request asked for it.
     Request,
     /// What is stored is stale.
@@ -27,6 +29,7 @@ impl Forward {
             Self::Bypass => "bypass",
             Self::Method => "method",
             Self::UriMiss => "uri-miss",
+            Self::VaryMiss => "vary-miss",
             Self::Request => "request",
             Self::Stale => "stale",
         }

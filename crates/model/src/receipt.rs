@@ -15,6 +15,9 @@ pub struct PurgeRequest {
     pub threads: Vec<ThreadId>,
     /// All images and responses with one of these tags.
     pub tags: Vec<String>,
+    /// Responses by path, as clients of the edge ask for them; only copies go.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
     /// Everything.
     pub all: bool,
     /// Only mark copies as stale; the images stay.
@@ -25,7 +28,8 @@ impl PurgeRequest {
     /// Whether nothing is named.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.ids.is_empty() && self.threads.is_empty() && self.tags.is_empty() && !self.all
+        let nothing = self.ids.is_empty() && self.threads.is_empty() && self.tags.is_empty();
+        nothing && self.paths.is_empty() && !self.all
     }
 }
 

@@ -36,15 +36,26 @@ pub struct StoreStats {
     pub source_bytes: u64,
 }
 
-/// What the edge keeps and how it answered.
+/// What the edge keeps and how it answered; every request counts once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EdgeStats {
     /// The memory tier.
     pub memory: TierStats,
+    /// The disk tier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<TierStats>,
+    /// Requests that fetched what may be kept.
+    pub misses: u64,
+    /// Requests that joined another's fetch.
+    pub coalesced: u64,
+    /// Requests that passed to the upstream.
+    pub passed: u64,
+    /// Requests that the edge refused or could not answer.
+    pub errors: u64,
 }
 
 /// One tier.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TierStats {
     /// Entries kept.
     pub entries: u64,
@@ -56,12 +67,6 @@ pub struct TierStats {
     pub hits: u64,
     /// Requests answered stale from it.
     pub stale: u64,
-    /// Requests that fetched.
-    pub misses: u64,
-    /// Requests that joined another's fetch.
-    pub coalesced: u64,
-    /// Requests that failed.
-    pub errors: u64,
     /// Entries dropped for want of room.
     pub evictions: u64,
 }

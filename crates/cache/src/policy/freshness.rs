@@ -1,20 +1,25 @@
-//! How long a response is fresh, how old it is, and how long it may be served stale (RFC 9111 section 4.2, RFC 5861).
+//! How long a response is fresh, and how long it may be served stale (RFC 9111 sections 4.2.1 and 4.2.4, RFC 5861).
 //!
-//! Lifetime, section 4.2.1: `s-maxage`, else `max-age`, else `Expires` minus `Date`, else the policy's default.
-//! Age, section 4.2.3: the larger of the `Age` received and the response's apparent age, plus the time it stayed here.
+//! Lifetime: `s-maxage`, else `max-age`, else `Expires` minus `Date`, else the policy's default, else the heuristic.
+//!
+//! Stale: `must-revalidate`, `proxy-revalidate` and `no-cache` forbid it. `s-maxage` forbids it too (section 5.2.2.10),
+//! except for what the same response permits by a `stale-while-revalidate` or `stale-if-error` of its own. Where
+//! nothing forbids it, a response may stand in for an upstream that cannot be reached; for one that answers with a server
+//! error only where the response or the policy permits it.
 
 use std::time::Duration;
 
-use http::header::{AGE, DATE, EXPIRES};
+use http::header::{ETAG, EXPIRES, LAST_MODIFIED};
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use orbit_model::clock::system_time;
+use serde::{Deserialize, Serialize};
 
-use super::Policy;
-use super::cache_control::{self, Directives};
+use super::cache_control::{Directives, MAX_SECONDS};
+use super::{Policy, age, dates, heuristic, status, targeted};
 
-/// For how long a stored response may be used, in time since it was fetched.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// For how long a stored response may be used, as ages; a tier that outlives the process keeps it as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Freshness {
     /// Its age when it was fetched.
     pub initial_age: Duration,
@@ -22,8 +27,12 @@ pub struct Freshness {
     pub lifetime: Duration,
     /// How long after that it may be served while it is revalidated behind.
     pub stale_while_revalidate: Duration,
-    /// How long after that it may be served where the upstream fails.
+    /// How long after that it may be served where the upstream answers with a server error.
     pub stale_if_error: Duration,
+    /// How long after that it may be served where the upstream cannot be reached or breaks off.
+    pub stale_if_disconnected: Duration,
+    /// Whether the response forbids all stale use, so that a client's `max-stale` cannot allow it either.
+    pub must_revalidate: bool,
 }
 
 /// What may be done with a stored response.
@@ -33,124 +42,135 @@ pub enum Use {
     Fresh,
     /// Serve it and revalidate behind.
     StaleWhileRevalidate,
-    /// Revalidate; serve it only if that fails.
+    /// Revalidate; serve it only if that fails, and [`Freshness::serves_on`] allows it for how it failed.
     StaleIfError,
     /// Revalidate; never serve it without.
     Expired,
 }
 
-impl Freshness {
-    /// Reads the freshness of a response fetched at `now`; `None` where neither it nor the policy gives a lifetime.
+/// How a revalidation failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The upstream answered 500, 502, 503 or 504 (RFC 5861 section 4).
+    ServerError,
+    /// The upstream could not be reached, did not answer in time or broke off (RFC 9111 section 4.2.4).
+    Disconnected,
+}
+
+impl Fault {
+    /// The fault that a response stands for, if its status is one.
     #[must_use]
-    pub fn of(_status: StatusCode, headers: &HeaderMap, policy: &Policy, now: Timestamp) -> Option<Self> {
-        let directives = Directives::of(headers);
-        let lifetime = lifetime(headers, &directives, now).or(policy.default_lifetime)?;
-        let never_stale = directives.must_revalidate || directives.no_cache || directives.s_maxage.is_some();
-        let stale = |own: Option<Duration>, usual| if never_stale { Duration::ZERO } else { own.unwrap_or(usual) };
+    pub fn of(status: StatusCode) -> Option<Self> {
+        status::is_server_fault(status).then_some(Self::ServerError)
+    }
+}
+
+impl Freshness {
+    /// Reads the freshness of a response that arrived at `now` as soon as it was asked for; `None` where neither it nor the
+    /// policy gives a lifetime.
+    #[must_use]
+    pub fn of(status: StatusCode, headers: &HeaderMap, policy: &Policy, now: Timestamp) -> Option<Self> {
+        Self::after(Duration::ZERO, status, headers, policy, now)
+    }
+
+    /// The same of a response that arrived `delay` after it was asked for (RFC 9111 section 4.2.3).
+    #[must_use]
+    pub fn after(
+        delay: Duration,
+        status: StatusCode,
+        headers: &HeaderMap,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let directives = targeted::directives(headers);
+        let lifetime = lifetime(status, headers, policy, now)?;
+        let must_revalidate = directives.must_revalidate || directives.proxy_revalidate || directives.no_cache;
+        let usual = |window: Duration| if directives.s_maxage.is_some() { Duration::ZERO } else { window };
+        let stale = |own: Option<Duration>, default: Duration| match own {
+            _ if must_revalidate => Duration::ZERO,
+            Some(own) => own,
+            None => usual(default),
+        };
+        let on_error = if policy.stale_on_server_error { policy.stale_if_error } else { Duration::ZERO };
         Some(Self {
-            initial_age: initial_age(headers, now),
+            initial_age: age::on_arrival(headers, now, delay),
             lifetime: if directives.no_cache { Duration::ZERO } else { lifetime },
             stale_while_revalidate: stale(directives.stale_while_revalidate, policy.stale_while_revalidate),
-            stale_if_error: stale(directives.stale_if_error, policy.stale_if_error),
+            stale_if_error: stale(directives.stale_if_error, on_error),
+            stale_if_disconnected: stale(directives.stale_if_error, policy.stale_if_error),
+            must_revalidate: must_revalidate || directives.s_maxage.is_some(),
         })
     }
 
     /// What may be done with the response at `age`.
     #[must_use]
     pub fn at(&self, age: Duration) -> Use {
-        let stale_for = match age.checked_sub(self.lifetime) {
-            None => return Use::Fresh,
-            Some(stale_for) => stale_for,
-        };
-        if stale_for < self.stale_while_revalidate {
+        if age < self.lifetime {
+            Use::Fresh
+        } else if self.within(self.stale_while_revalidate, age) {
             Use::StaleWhileRevalidate
-        } else if stale_for < self.stale_if_error {
+        } else if self.within(self.stale_if_error.max(self.stale_if_disconnected), age) {
             Use::StaleIfError
         } else {
             Use::Expired
         }
+    }
+
+    /// Whether the response may be served at `age` although asking the upstream failed.
+    #[must_use]
+    pub fn serves_on(&self, age: Duration, fault: Fault) -> bool {
+        let window = match fault {
+            Fault::ServerError => self.stale_if_error,
+            Fault::Disconnected => self.stale_if_disconnected,
+        };
+        age < self.lifetime || self.within(window, age)
+    }
+
+    fn within(&self, window: Duration, age: Duration) -> bool {
+        age.saturating_sub(self.lifetime) < window
     }
 }
 
 /// Whether a response says itself how long it is fresh.
 #[must_use]
 pub fn is_explicit(headers: &HeaderMap) -> bool {
-    let directives = Directives::of(headers);
-    directives.s_maxage.is_some() || directives.max_age.is_some() || headers.contains_key(EXPIRES)
+    let directives = targeted::directives(headers);
+    let expires = !directives.targeted && headers.contains_key(EXPIRES);
+    directives.s_maxage.is_some() || directives.max_age.is_some() || expires
 }
 
-fn lifetime(headers: &HeaderMap, directives: &Directives, now: Timestamp) -> Option<Duration> {
+/// The lifetime of a response to GET, where it or the policy gives one (RFC 9111 section 4.2.1).
+///
+/// What cannot be fresh but can be asked for again by its validator has a lifetime of 0, if the policy guesses lifetimes
+/// at all: storing it saves the upstream the body.
+#[must_use]
+pub fn lifetime(status: StatusCode, headers: &HeaderMap, policy: &Policy, now: Timestamp) -> Option<Duration> {
+    let directives = targeted::directives(headers);
+    let own = explicit(headers, &directives, now);
+    if status::is_negative(status)
+        && let Some(longest) = policy.negative_lifetime
+    {
+        return Some(own.unwrap_or(longest).min(longest));
+    }
+    if own.is_some() || !heuristic::is_allowed(status, directives.public) {
+        return own;
+    }
+    let has_validator = headers.contains_key(ETAG) || headers.contains_key(LAST_MODIFIED);
+    let guess = || heuristic::lifetime(headers, now).or_else(|| has_validator.then_some(Duration::ZERO));
+    let guess = if policy.heuristic { guess() } else { None };
+    let asked_each_time = (directives.no_cache && has_validator).then_some(Duration::ZERO);
+    policy.default_lifetime.or(guess).or(asked_each_time)
+}
+
+fn explicit(headers: &HeaderMap, directives: &Directives, now: Timestamp) -> Option<Duration> {
     directives.s_maxage.or(directives.max_age).or_else(|| {
-        let expires = headers.get(EXPIRES)?;
+        let expires = (!directives.targeted && headers.contains_key(EXPIRES)).then_some(EXPIRES)?;
+        let made = dates::of_response(headers, now).unwrap_or_else(|| system_time(now));
         // An invalid date, "0" above all, means already expired (section 5.3).
-        let expires = expires.to_str().ok().and_then(|text| httpdate::parse_http_date(text).ok());
-        let date = date(headers).unwrap_or_else(|| system_time(now));
-        Some(expires.and_then(|at| at.duration_since(date).ok()).unwrap_or_default())
+        let left = dates::field(headers, &expires, now).and_then(|at| at.duration_since(made).ok()).unwrap_or_default();
+        Some(left.min(Duration::from_secs(MAX_SECONDS)))
     })
 }
 
-fn initial_age(headers: &HeaderMap, now: Timestamp) -> Duration {
-    let received = headers.get(AGE).and_then(|value| value.to_str().ok());
-    let received = cache_control::seconds(received);
-    let apparent = date(headers).and_then(|at| system_time(now).duration_since(at).ok()).unwrap_or_default();
-    received.max(apparent)
-}
-
-fn date(headers: &HeaderMap) -> Option<std::time::SystemTime> {
-    httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: &str = "2026-11-23T20:30:14Z";
-
-    fn of(pairs: &[(&'static str, &str)]) -> Freshness {
-        let mut headers = HeaderMap::new();
-        for (name, value) in pairs {
-            headers.append(*name, value.parse().unwrap());
-        }
-        Freshness::of(StatusCode::OK, &headers, &Policy::image(), NOW.parse().unwrap()).unwrap()
-    }
-
-    #[test]
-    fn the_first_source_of_a_lifetime_counts() {
-        let date = "Mon, 23 Nov 2026 20:30:14 GMT";
-        let later = "Mon, 23 Nov 2026 20:31:14 GMT";
-        let table: &[(&[(&str, &str)], u64)] = &[
-            (&[("cache-control", "max-age=5, s-maxage=7"), ("expires", later)], 7),
-            (&[("cache-control", "max-age=5"), ("expires", later)], 5),
-            (&[("expires", later), ("date", date)], 60),
-            (&[("expires", later)], 60),
-            (&[("expires", "0")], 0),
-            (&[("cache-control", "no-cache, max-age=5")], 0),
-            (&[], 3600),
-        ];
-        for (pairs, seconds) in table {
-            assert_eq!(of(pairs).lifetime.as_secs(), *seconds, "{pairs:?}");
-        }
-    }
-
-    #[test]
-    fn a_response_is_as_old_as_its_age_or_its_date_says() {
-        assert_eq!(of(&[("age", "30")]).initial_age.as_secs(), 30);
-        assert_eq!(of(&[("date", "Mon, 23 Nov 2026 20:29:14 GMT")]).initial_age.as_secs(), 60);
-        assert_eq!(of(&[("age", "90"), ("date", "Mon, 23 Nov 2026 20:29:14 GMT")]).initial_age.as_secs(), 90);
-        assert_eq!(of(&[("age", "18446744073709551615")]).initial_age.as_secs(), 1 << 31);
-        assert_eq!(of(&[("age", "soon"), ("date", "Tue, 24 Nov 2026 20:29:14 GMT")]).initial_age.as_secs(), 0);
-    }
-
-    #[test]
-    fn stale_serving_counts_from_expiry_and_can_be_forbidden() {
-        let free = of(&[("cache-control", "max-age=10, stale-while-revalidate=5, stale-if-error=20")]);
-        let table = [(9, Use::Fresh), (10, Use::StaleWhileRevalidate), (15, Use::StaleIfError), (30, Use::Expired)];
-        for (age, expected) in table {
-            assert_eq!(free.at(Duration::from_secs(age)), expected, "{age}");
-        }
-        for directive in ["must-revalidate", "proxy-revalidate", "s-maxage=10", "no-cache"] {
-            let strict = of(&[("cache-control", &format!("max-age=10, {directive}"))]);
-            assert_eq!(strict.at(Duration::from_secs(10)), Use::Expired, "{directive}");
-        }
-    }
-}
+mod tests;

@@ -1,28 +1,43 @@
 //! The memory tier: entries in this process, bounded by bytes and, where asked, by count.
 //!
-//! Eviction is GreedyDual-Size with Frequency (Cherkasova 1998): an entry's worth is `age + frequency / size^0.75`, and
-//! the least worthy goes. `age` is the worth of the last one evicted, so that what was popular once does not stay for
-//! ever. Frequencies come from a [`Sketch`] that also remembers keys which are not kept. Admission: a newcomer that is
-//! worth less than an entry it would push out is turned away.
+//! **The policy.** A newcomer enters the *window*, a tenth of the tier, ordered by last use. What falls out of the window
+//! is a candidate for the *main* part, where an entry's worth is `age + frequency / cost^0.5` and the least worthy goes:
+//! GreedyDual-Size with Frequency (Cherkasova 1998), whose `age` is the worth of the last that went, so that what was popular
+//! once does not stay for ever. A candidate is let in if each of the entries that would have to go is asked for less often
+//! for its size; else it goes itself. Window, admission and the frequencies, from a [sketch](sketch::Sketch) that
+//! remembers keys which are not kept, are W-TinyLFU's (Einziger, Friedman and Manes 2017), and the comparison with all the
+//! victims is the aggregated one of Einziger, Eytan, Friedman and Manes 2022, made size-aware by density.
 //!
-//! Called by the stack on every request; knows nothing of HTTP but an entry's cost.
+//! **Many cores.** Keys are spread over shelves with a lock each, and a hit takes one of them for a look-up and two
+//! writes. Bytes, order and age are one for all, in a ledger that only changes of what is kept lock.
+//!
+//! Called by the stack on every request; knows nothing of HTTP but an entry's cost, its tags and what selects it.
 
+mod ledger;
+mod ranking;
+mod shelf;
+mod shelves;
 mod sketch;
+mod tags;
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::{BinaryHeap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use orbit_model::CacheKey;
 use parking_lot::Mutex;
 
-use self::sketch::Sketch;
+use self::ledger::Ledger;
+use self::shelf::{Part, Shelf, Slot};
+use self::shelves::{Shelves, Weight};
 use super::{Dropped, Tier, Usage, Wanted};
 use crate::{Entry, Purge};
 
 /// The exponent of size: 0 counts requests only, 1 counts bytes only.
-const SIZE_EXPONENT: f64 = 0.75;
+const SIZE_EXPONENT: f64 = 0.5;
+/// How many entries one key may have, told apart by `Vary`.
+const MAX_ENTRIES_A_KEY: usize = 32;
+/// Shelves for each processor, so that two threads seldom want the same.
+const SHELVES_A_CORE: usize = 8;
 
 /// How much a memory tier may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,58 +48,96 @@ pub struct Bounds {
     pub max_entries: Option<usize>,
 }
 
+/// How a memory tier is laid out; the default suits a server.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout {
+    /// Into how many shelves the keys are spread; rounded up to a power of two, 1,024 at the most.
+    pub shelves: usize,
+    /// What an entry costs. A replay of a trace counts the trace's sizes alone, so as to compare with other caches.
+    pub weigh: fn(&CacheKey, &Entry) -> u64,
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { shelves: cores * SHELVES_A_CORE, weigh }
+    }
+}
+
 /// Entries in memory.
 #[derive(Debug)]
 pub struct Memory {
     bounds: Bounds,
+    weigh: fn(&CacheKey, &Entry) -> u64,
     hasher: RandomState,
-    /// One lock for all: held for one lookup or one eviction, never across an await.
-    shelf: Mutex<Shelf>,
-}
-
-#[derive(Debug)]
-struct Shelf {
-    slots: HashMap<CacheKey, Slot>,
-    /// Every kept entry has exactly one rank here that bears its slot's ticket; ranks of other tickets are leftovers.
-    /// A rank may be lower than the slot's present worth, never higher.
-    ranks: BinaryHeap<Reverse<Rank>>,
-    sketch: Sketch,
-    age: f64,
-    bytes: u64,
-    evictions: u64,
-    next_ticket: u64,
-}
-
-#[derive(Debug)]
-struct Slot {
-    entry: Arc<Entry>,
-    cost: u64,
-    hash: u64,
-    worth: f64,
-    ticket: u64,
-}
-
-#[derive(Debug, Clone)]
-struct Rank {
-    worth: f64,
-    ticket: u64,
-    key: CacheKey,
+    shelves: Shelves,
+    /// Locked before any shelf, by everything that changes what is kept; never across an await.
+    ledger: Mutex<Ledger>,
 }
 
 impl Memory {
     /// An empty tier.
     #[must_use]
     pub fn new(bounds: Bounds) -> Self {
-        let shelf = Shelf {
-            slots: HashMap::new(),
-            ranks: BinaryHeap::new(),
-            sketch: Sketch::default(),
-            age: 0.0,
-            bytes: 0,
-            evictions: 0,
-            next_ticket: 0,
+        Self::with_layout(bounds, Layout::default())
+    }
+
+    /// An empty tier of a given layout.
+    #[must_use]
+    pub fn with_layout(bounds: Bounds, layout: Layout) -> Self {
+        Self {
+            bounds,
+            weigh: layout.weigh,
+            hasher: RandomState::new(),
+            shelves: Shelves::new(layout.shelves),
+            ledger: Mutex::new(Ledger::new(bounds)),
+        }
+    }
+
+    /// Takes away what a newcomer replaces: the entry with the same selecting fields, and the one fetched longest ago where
+    /// a key has too many. Says in which part the replaced one was.
+    fn replace(&self, shelf: &mut Shelf, newcomer: &Slot, ledger: &mut Ledger, gone: &mut Vec<Slot>) -> Option<Part> {
+        let mut count = 0;
+        let (mut same, mut oldest) = (None, None);
+        for (index, slot) in shelf.under(&newcomer.key, newcomer.hash) {
+            count += 1;
+            let head = &slot.entry.head;
+            if head.vary == newcomer.entry.head.vary {
+                same = Some((index, slot.part));
+            }
+            if oldest.is_none_or(|(_, fetched_at)| head.fetched_at < fetched_at) {
+                oldest = Some((index, head.fetched_at));
+            }
+        }
+        let surplus = oldest.filter(|_| count >= MAX_ENTRIES_A_KEY).map(|(index, _)| index);
+        if let Some(slot) = same.map(|(index, _)| index).or(surplus).and_then(|index| shelf.remove(index)) {
+            ledger.leave(&slot);
+            gone.push(slot);
+        }
+        same.map(|(_, part)| part)
+    }
+
+    fn purge_shelf(&self, number: usize, what: Purge<'_>, soft: bool, gone: &mut Vec<Slot>) -> Dropped {
+        let mut ledger = self.ledger.lock();
+        let mut shelf = self.shelves.lock(number);
+        let indices: Vec<u32> = match what {
+            Purge::Key(key) => shelf.under(key, self.hasher.hash_one(key)).map(|(index, _)| index).collect(),
+            Purge::Tag(tag) => shelf.tagged(tag),
+            Purge::All => shelf.indices(),
         };
-        Self { bounds, hasher: RandomState::new(), shelf: Mutex::new(shelf) }
+        let mut dropped = Dropped::default();
+        for index in indices {
+            if soft {
+                if let Some(slot) = shelf.get(index).filter(|slot| slot.entry.head.soft_purge()) {
+                    dropped.add(slot);
+                }
+            } else if let Some(slot) = shelf.remove(index) {
+                ledger.leave(&slot);
+                dropped.add(&slot);
+                gone.push(slot);
+            }
+        }
+        dropped
     }
 }
 
@@ -95,157 +148,105 @@ impl Tier for Memory {
 
     fn find(&self, key: &CacheKey, wanted: &Wanted<'_>) -> Option<Arc<Entry>> {
         let hash = self.hasher.hash_one(key);
-        let mut shelf = self.shelf.lock();
-        let shelf = &mut *shelf;
-        let frequency = shelf.sketch.count(hash, shelf.slots.len());
-        let slot = shelf.slots.get_mut(key).filter(|slot| wanted.selects(&slot.entry))?;
-        slot.worth = worth(shelf.age, frequency, slot.cost);
+        let mut shelf = self.shelves.lock(self.shelves.number(hash));
+        let frequency = shelf.count(hash);
+        let slot = shelf.select(key, hash, wanted)?;
+        slot.order = match slot.part {
+            Part::Window => self.shelves.clock(),
+            Part::Main => slot.order.max(self.shelves.order(slot.density(frequency))),
+        };
         Some(Arc::clone(&slot.entry))
     }
 
     fn stored(&self, key: &CacheKey) -> Vec<Arc<Entry>> {
-        self.shelf.lock().slots.get(key).map(|slot| Arc::clone(&slot.entry)).into_iter().collect()
+        let hash = self.hasher.hash_one(key);
+        let shelf = self.shelves.lock(self.shelves.number(hash));
+        shelf.under(key, hash).map(|(_, slot)| Arc::clone(&slot.entry)).collect()
     }
 
     fn put(&self, key: &CacheKey, entry: Arc<Entry>, still: &dyn Fn() -> bool) -> bool {
-        let hash = self.hasher.hash_one(key);
-        let cost = entry.cost() + key.as_str().len() as u64;
-        let mut shelf = self.shelf.lock();
+        let mut newcomer = Slot::new(key, self.hasher.hash_one(key), (self.weigh)(key, &entry), entry);
+        let number = self.shelves.number(newcomer.hash);
+        // Declared before the locks, so that what gave way is freed after they are released.
+        let mut gone = Vec::new();
+        let mut ledger = self.ledger.lock();
+        let mut shelf = self.shelves.lock(number);
+        // Every purge takes the ledger's lock, which is held from here to the end: one that comes now finds the entry.
         if !still() {
             return false;
         }
-        shelf.remove(key);
-        if !shelf.make_room(&self.bounds, hash, cost) {
-            return false;
-        }
-        shelf.insert(key, Slot { entry, cost, hash, worth: 0.0, ticket: 0 });
+        let before = self.replace(&mut shelf, &newcomer, &mut ledger, &mut gone);
+        let density = newcomer.density(shelf.frequency(newcomer.hash));
+        drop(shelf);
+        let part = if before == Some(Part::Main) && ledger.main_fits(newcomer.cost) {
+            Some(Part::Main)
+        } else {
+            ledger.seat(&self.shelves, Weight { cost: newcomer.cost, density }, &mut gone)
+        };
+        let Some(part) = part else { return false };
+        newcomer.part = part;
+        newcomer.order = match part {
+            Part::Window => self.shelves.clock(),
+            Part::Main => self.shelves.order(density),
+        };
+        let (cost, order) = (newcomer.cost, newcomer.order);
+        let tenant = self.shelves.lock(number).insert(newcomer);
+        ledger.enter(part, cost, self.shelves.rank(number, tenant, order));
+        ledger.sweep(&self.shelves);
         true
     }
 
     fn purge(&self, what: Purge<'_>, soft: bool) -> Dropped {
-        let mut shelf = self.shelf.lock();
-        let mut dropped = Dropped::default();
-        shelf.slots.retain(|key, slot| {
-            let named = what.names(key, &slot.entry.head);
-            if named && (!soft || slot.entry.head.soft_purge()) {
-                dropped.entries += 1;
-                dropped.bytes += slot.cost;
+        let numbers = match what {
+            Purge::Key(key) => {
+                let number = self.shelves.number(self.hasher.hash_one(key));
+                number..number + 1
             }
-            soft || !named
-        });
-        if !soft {
-            shelf.bytes -= dropped.bytes;
+            Purge::Tag(_) | Purge::All => 0..self.shelves.count(),
+        };
+        let mut dropped = Dropped::default();
+        for number in numbers {
+            // Freed shelf by shelf, after the locks are released.
+            let mut gone = Vec::new();
+            let more = self.purge_shelf(number, what, soft, &mut gone);
+            dropped.entries += more.entries;
+            dropped.bytes += more.bytes;
         }
+        self.ledger.lock().sweep(&self.shelves);
         dropped
     }
 
     fn usage(&self) -> Usage {
-        let shelf = self.shelf.lock();
+        let ledger = self.ledger.lock();
         Usage {
-            entries: shelf.slots.len() as u64,
-            bytes: shelf.bytes,
+            entries: ledger.entries() as u64,
+            bytes: ledger.bytes(),
             max_bytes: self.bounds.max_bytes,
-            evictions: shelf.evictions,
+            evictions: ledger.evictions,
         }
     }
 }
 
-impl Shelf {
-    /// Evicts until an entry of `cost` fits; evicts nothing and returns `false` if it is not worth its victims.
-    fn make_room(&mut self, bounds: &Bounds, hash: u64, cost: u64) -> bool {
-        if cost > bounds.max_bytes || bounds.max_entries == Some(0) {
-            return false;
-        }
-        let newcomer = worth(self.age, self.sketch.frequency(hash), cost);
-        let mut victims: Vec<Rank> = Vec::new();
-        let mut freed = 0;
-        loop {
-            let kept = self.slots.len() - victims.len();
-            let fits = self.bytes - freed + cost <= bounds.max_bytes;
-            if fits && bounds.max_entries.is_none_or(|max| kept < max) {
-                break;
-            }
-            let Some(victim) = self.least_worthy() else { break };
-            if victim.worth > newcomer {
-                victims.push(victim);
-                self.ranks.extend(victims.into_iter().map(Reverse));
-                return false;
-            }
-            freed += self.slots.get(&victim.key).map_or(0, |slot| slot.cost);
-            victims.push(victim);
-        }
-        for victim in victims {
-            self.age = self.age.max(victim.worth);
-            self.remove(&victim.key);
-            self.evictions += 1;
-        }
-        true
+impl Slot {
+    #[expect(clippy::cast_precision_loss, reason = "a worth needs no more than a double's precision")]
+    fn new(key: &CacheKey, hash: u64, cost: u64, entry: Arc<Entry>) -> Self {
+        let scale = (cost.max(1) as f64).powf(-SIZE_EXPONENT);
+        Self { key: key.clone(), hash, entry, cost, scale, part: Part::Window, order: 0, born: 0 }
     }
+}
 
-    /// Takes the rank of the least worthy entry from the heap, bringing ranks that lag behind up to date on the way.
-    fn least_worthy(&mut self) -> Option<Rank> {
-        while let Some(Reverse(mut rank)) = self.ranks.pop() {
-            match self.slots.get(&rank.key) {
-                Some(slot) if slot.ticket == rank.ticket && slot.worth > rank.worth => {
-                    rank.worth = slot.worth;
-                    self.ranks.push(Reverse(rank));
-                }
-                Some(slot) if slot.ticket == rank.ticket => return Some(rank),
-                _ => {}
-            }
-        }
-        None
-    }
-
-    fn insert(&mut self, key: &CacheKey, mut slot: Slot) {
-        slot.worth = worth(self.age, self.sketch.frequency(slot.hash), slot.cost);
-        slot.ticket = self.next_ticket;
-        self.next_ticket += 1;
+impl Dropped {
+    fn add(&mut self, slot: &Slot) {
+        self.entries += 1;
         self.bytes += slot.cost;
-        self.ranks.push(Reverse(Rank { worth: slot.worth, ticket: slot.ticket, key: key.clone() }));
-        self.slots.insert(key.clone(), slot);
-        self.sweep_leftovers();
-    }
-
-    fn remove(&mut self, key: &CacheKey) -> Dropped {
-        let Some(slot) = self.slots.remove(key) else { return Dropped::default() };
-        self.bytes -= slot.cost;
-        Dropped { entries: 1, bytes: slot.cost }
-    }
-
-    /// Keeps the heap from growing with ranks of entries that were removed otherwise than by eviction.
-    fn sweep_leftovers(&mut self) {
-        if self.ranks.len() > 2 * self.slots.len() + 64 {
-            let slots = &self.slots;
-            self.ranks.retain(|Reverse(rank)| slots.get(&rank.key).is_some_and(|slot| slot.ticket == rank.ticket));
-        }
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a worth needs no more than a double's precision")]
-fn worth(age: f64, frequency: u32, cost: u64) -> f64 {
-    age + f64::from(frequency.max(1)) / (cost as f64).powf(SIZE_EXPONENT)
+/// What an entry costs with its key and its tags.
+fn weigh(key: &CacheKey, entry: &Entry) -> u64 {
+    let tags: usize = entry.head.tags().map(|tag| tag.len() + tags::TAG_BYTES).sum();
+    entry.cost() + (key.as_str().len() + tags) as u64
 }
-
-impl Ord for Rank {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.worth.total_cmp(&other.worth).then(self.ticket.cmp(&other.ticket))
-    }
-}
-
-impl PartialOrd for Rank {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Rank {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Rank {}
 
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,440 @@
+//! The one who leads a fetch.
+//!
+//! 1. Look into the far tier: it may have what memory has not.
+//! 2. Ask the upstream for the whole, with the validators of what is stored.
+//! 3. Judge: no answer or an error (stale instead, where that may be served), a 304 (what is stored is fresh again), a
+//!    response to keep, or one that passes and releases those who joined.
+//! 4. Pump the body of one to keep: into the fill that everyone reads, then into the tiers.
+//!
+//! Runs in a task of its own; `reply` is how the client that began it hears, and it may have left.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use http::header::SET_COOKIE;
+use http::{HeaderMap, Response, StatusCode};
+use http_body_util::{BodyExt as _, Limited};
+use orbit_model::{CacheKey, Forward};
+use tokio::sync::oneshot;
+
+use crate::fill::{Fill, Reader};
+use crate::flight::{Landed, Progress, Route, Ticket};
+use crate::policy::freshness::{Fault, Use};
+use crate::policy::request::Directives;
+use crate::policy::{storable, targeted, validation};
+use crate::stack::Shared;
+use crate::{Ask, Body, Entry, Error, Forwarded, Found, Head, Outcome, Question};
+
+/// The largest error that is shared, in bytes.
+const MAX_ERROR_BYTES: usize = 64 << 10;
+
+/// How the leader's client hears; `None` where the fetch is a revalidation behind.
+pub(crate) type Reply = Option<oneshot::Sender<Result<Found, Error>>>;
+
+/// A fetch under way.
+pub(crate) struct Lead<F> {
+    shared: Arc<Shared>,
+    ticket: Ticket,
+    key: CacheKey,
+    headers: HeaderMap,
+    method: http::Method,
+    directives: Directives,
+    /// What the request selects of what is stored.
+    stored: Option<Arc<Entry>>,
+    /// Nobody joins, and a request for less than the whole goes on as it is.
+    alone: bool,
+    fetch: F,
+}
+
+/// A response whose body has not been read.
+struct Received {
+    response: Response<Body>,
+    forwarded: Forwarded,
+    /// What was stored when it was asked for, in the order of the validators.
+    candidates: Vec<Arc<Entry>>,
+    /// The client's own question was asked, not the cache's.
+    as_asked: bool,
+}
+
+impl<F, R> Lead<F>
+where
+    F: Fn(Question) -> R + Clone + Send + Sync + 'static,
+    R: Future<Output = Result<Response<Body>, Error>> + Send + 'static,
+{
+    pub(crate) fn new(shared: Arc<Shared>, ticket: Ticket, ask: Ask<'_>, stored: Option<Arc<Entry>>, fetch: F) -> Self {
+        Self {
+            shared,
+            ticket,
+            key: ask.key.clone(),
+            headers: ask.headers.clone(),
+            method: ask.method.clone(),
+            directives: Directives::default(),
+            stored,
+            alone: false,
+            fetch,
+        }
+    }
+
+    pub(crate) fn with_directives(self, directives: Directives) -> Self {
+        Self { directives, ..self }
+    }
+
+    pub(crate) fn alone(self) -> Self {
+        Self { alone: true, ..self }
+    }
+
+    /// Fetches, and tells the client and those who joined.
+    pub(crate) async fn run(mut self, reply: Reply) {
+        if let Some(landed) = self.look_far().await {
+            self.backfill(&landed);
+            return self.land(landed, reply);
+        }
+        let received = match self.ask(self.question()).await {
+            Ok(received) => received,
+            Err((error, forwarded)) => return self.fail(error, forwarded, reply),
+        };
+        self.judge(received, reply).await;
+    }
+
+    /// What the far tier has, if that may be served; if not, it is something to revalidate.
+    async fn look_far(&mut self) -> Option<Landed> {
+        if self.stored.is_some() || self.alone {
+            return None;
+        }
+        let far = self.shared.far.as_ref()?.name();
+        let entry = self.shared.find_far(self.as_ask()).await?;
+        if !storable::may_answer(&self.headers, &entry.head) {
+            return None;
+        }
+        match self.shared.usable(&entry, &self.directives) {
+            Use::Fresh => Some(Landed::kept(entry, Outcome::Hit, far)),
+            Use::StaleWhileRevalidate => Some(Landed::kept(entry, Outcome::Stale, far)),
+            Use::StaleIfError | Use::Expired => {
+                self.stored = Some(entry);
+                None
+            }
+        }
+    }
+
+    /// Puts what the far tier had into memory.
+    fn backfill(&self, landed: &Landed) {
+        let flight = &self.ticket.flight;
+        self.shared.near.put(&self.key, Arc::clone(&landed.entry), &|| flight.may_store());
+    }
+
+    fn as_ask(&self) -> Ask<'_> {
+        Ask { key: &self.key, method: &self.method, headers: &self.headers }
+    }
+
+    fn question(&self) -> Option<Question> {
+        (self.alone && self.as_ask().is_partial()).then_some(Question::AsAsked)
+    }
+
+    /// Asks the upstream: for the whole with the stored validators, or what it is told.
+    async fn ask(&self, question: Option<Question>) -> Result<Received, (Error, Forwarded)> {
+        let as_asked = matches!(question, Some(Question::AsAsked));
+        let candidates = if question.is_none() { self.candidates() } else { Vec::new() };
+        let question = question.unwrap_or_else(|| {
+            let heads: Vec<&Head> = candidates.iter().map(|entry| &*entry.head).collect();
+            Question::Whole(validation::conditions(&heads))
+        });
+        let began = Instant::now();
+        let answer = (self.fetch)(question).await;
+        let status = answer.as_ref().ok().map(Response::status);
+        let forwarded = Forwarded { reason: self.reason(), status, took: began.elapsed() };
+        match answer {
+            Ok(response) => Ok(Received { response, forwarded, candidates, as_asked }),
+            Err(error) => Err((error, forwarded)),
+        }
+    }
+
+    /// What may be validated: what the request selects first, then the other responses of the key.
+    fn candidates(&self) -> Vec<Arc<Entry>> {
+        let others = self.shared.near.stored(&self.key);
+        let mut candidates: Vec<Arc<Entry>> = self.stored.iter().cloned().collect();
+        candidates.extend(others.into_iter().filter(|other| {
+            other.head.etag().is_some() && !self.stored.as_ref().is_some_and(|stored| Arc::ptr_eq(stored, other))
+        }));
+        candidates.retain(|entry| storable::may_answer(&self.headers, &entry.head));
+        candidates
+    }
+
+    fn reason(&self) -> Forward {
+        match &self.stored {
+            Some(entry) if entry.head.usable(self.shared.now()) == Use::Fresh => Forward::Request,
+            Some(_) => Forward::Stale,
+            None if self.alone => Forward::Bypass,
+            None if self.shared.near.stored(&self.key).is_empty() => Forward::UriMiss,
+            None => Forward::VaryMiss,
+        }
+    }
+
+    /// Decides what a response means.
+    async fn judge(self, received: Received, reply: Reply) {
+        let Received { response, forwarded, candidates, as_asked } = received;
+        let status = response.status();
+        if let Some(fault) = Fault::of(status)
+            && let Some(entry) = self.stale_on(fault)
+        {
+            return self.serve_stale(entry, forwarded, reply);
+        }
+        if status == StatusCode::NOT_MODIFIED && !as_asked {
+            let fields = response.headers().clone();
+            return self.not_modified(fields, forwarded, &candidates, reply).await;
+        }
+        if status.is_server_error() && is_impersonal(response.headers()) {
+            return self.share_error(response, forwarded, reply).await;
+        }
+        let fields = response.headers();
+        let shared = &self.shared;
+        let storable = storable::may_store(&self.method, &self.headers, status, fields, &shared.policy);
+        let fits = response.body().length().is_none_or(|length| length <= shared.limits.max_body_bytes);
+        if storable.is_err() || !fits || (as_asked && status != StatusCode::OK) {
+            return self.release(response, forwarded, as_asked, reply).await;
+        }
+        let (parts, body) = response.into_parts();
+        let head = Head::new(parts.status, parts.headers, &self.headers, &shared.policy, shared.now());
+        shared.bypass.forget(&self.route(&head));
+        match body {
+            Body::Whole(body) => self.whole(Entry { head: Arc::new(head), body }, forwarded, reply),
+            body => self.fill(Arc::new(head), body, forwarded, reply).await,
+        }
+    }
+
+    /// An upstream that fails is not asked again for each of those who wait: they all get its answer, which is not kept.
+    async fn share_error(self, response: Response<Body>, forwarded: Forwarded, reply: Reply) {
+        let (parts, body) = response.into_parts();
+        let shared = &self.shared;
+        let head = Head::new(parts.status, parts.headers, &self.headers, &shared.policy, shared.now());
+        let body = tokio::time::timeout(shared.limits.max_silence, Limited::new(body, MAX_ERROR_BYTES).collect()).await;
+        let Ok(Ok(body)) = body else {
+            let broken = Error::Unavailable("the body of an error did not arrive".to_owned());
+            return self.fail(broken, forwarded, reply);
+        };
+        let entry = Arc::new(Entry { head: Arc::new(head), body: body.to_bytes() });
+        let outcome = Outcome::Miss;
+        self.land(Landed { entry, outcome, tier: None, forwarded: Some(forwarded), stored: false }, reply);
+    }
+
+    /// A 304: what is stored is fresh again, with new fields. Where it names nothing that is stored, the whole is asked for.
+    async fn not_modified(self, fields: HeaderMap, forwarded: Forwarded, candidates: &[Arc<Entry>], reply: Reply) {
+        let heads: Vec<&Head> = candidates.iter().map(|entry| &*entry.head).collect();
+        let selected = validation::selected_by(&fields, &heads).and_then(|index| candidates.get(index));
+        if let Some(entry) = selected {
+            let shared = &self.shared;
+            let head = entry.head.freshened(&fields, &self.headers, &shared.policy, shared.now());
+            return self.whole(Entry { head: Arc::new(head), body: entry.body.clone() }, forwarded, reply);
+        }
+        match self.ask(Some(Question::Whole(HeaderMap::new()))).await {
+            Ok(Received { response, forwarded, .. }) if response.status() == StatusCode::NOT_MODIFIED => {
+                self.pass(response, forwarded, reply);
+            }
+            // Nothing was stored under what was asked, so no 304 comes of it: no recursion without an end.
+            Ok(received) => Box::pin(self.judge(received, reply)).await,
+            Err((error, forwarded)) => self.fail(error, forwarded, reply),
+        }
+    }
+
+    /// A response that is for the leader alone. Those who joined are released at once, and the key is remembered.
+    async fn release(self, response: Response<Body>, forwarded: Forwarded, as_asked: bool, reply: Reply) {
+        self.ticket.close();
+        let shared = &self.shared;
+        let (status, now) = (response.status(), shared.now());
+        let head = Head::new(status, response.headers().clone(), &self.headers, &shared.policy, now);
+        let until = now.checked_add(shared.limits.bypass_for).unwrap_or(now);
+        if !self.directives.no_store {
+            shared.bypass.remember(self.route(&head), now, until);
+        }
+        self.ticket.flight.tell(Progress::Released);
+        // Said for sure that the old one is no more; a 429 or a 500 says nothing of it.
+        let gone = status.is_success() || matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE);
+        if gone && !as_asked && !self.directives.no_store && self.ticket.flight.may_store() {
+            shared.drop_key(&self.key);
+        }
+        if as_asked || !self.as_ask().is_partial() {
+            return self.pass(response, forwarded, reply);
+        }
+        // The client asked for less than the whole, which is not to be had from the tiers: ask as it did.
+        drop(response);
+        match self.ask(Some(Question::AsAsked)).await {
+            Ok(Received { response, forwarded, .. }) => self.pass(response, forwarded, reply),
+            Err((error, forwarded)) => self.fail(error, forwarded, reply),
+        }
+    }
+
+    /// Hands a response to the leader's client as it comes.
+    fn pass(&self, response: Response<Body>, forwarded: Forwarded, reply: Reply) {
+        let (parts, body) = response.into_parts();
+        let shared = &self.shared;
+        let head = Head::new(parts.status, parts.headers, &self.headers, &shared.policy, shared.now());
+        let (head, outcome) = (Arc::new(head), Outcome::Pass);
+        let found = Found { head, body, outcome, tier: None, forwarded: Some(forwarded), stored: false };
+        answer(reply, Ok(found));
+    }
+
+    /// No answer came.
+    fn fail(&self, error: Error, forwarded: Forwarded, reply: Reply) {
+        if let Some(entry) = self.stale_on(Fault::Disconnected) {
+            return self.serve_stale(entry, forwarded, reply);
+        }
+        self.ticket.close();
+        self.ticket.flight.tell(Progress::Failed(error.clone()));
+        answer(reply, Err(error));
+    }
+
+    /// What is stored, where a failed upstream lets it be served.
+    fn stale_on(&self, fault: Fault) -> Option<Arc<Entry>> {
+        let entry = self.stored.as_ref()?;
+        let now = self.shared.now();
+        entry.head.put_off(now);
+        entry.head.serves_on(fault, now).then(|| Arc::clone(entry))
+    }
+
+    fn serve_stale(&self, entry: Arc<Entry>, forwarded: Forwarded, reply: Reply) {
+        let mut landed = Landed::kept(entry, Outcome::Stale, self.shared.near.name());
+        landed.forwarded = Some(forwarded);
+        self.land(landed, reply);
+    }
+
+    /// A response that is there as a whole: keeps it and hands it out.
+    fn whole(&self, entry: Entry, forwarded: Forwarded, reply: Reply) {
+        let entry = Arc::new(entry);
+        let stored = self.shared.keep(&self.key, &entry, &self.ticket.flight);
+        let outcome = Outcome::Miss;
+        self.land(Landed { entry, outcome, tier: None, forwarded: Some(forwarded), stored }, reply);
+    }
+
+    /// Hands out what is there as a whole.
+    fn land(&self, landed: Landed, reply: Reply) {
+        self.ticket.close();
+        self.ticket.flight.tell(Progress::Landed(landed.clone()));
+        let revalidates = landed.outcome == Outcome::Stale && landed.forwarded.is_none();
+        let entry = Arc::clone(&landed.entry);
+        answer(reply, Ok(landed.found()));
+        if revalidates {
+            self.shared.revalidate_behind(self.as_ask(), &entry, self.fetch.clone());
+        }
+    }
+
+    /// A response to keep, whose body arrives: everyone reads it from now on.
+    async fn fill(self, head: Arc<Head>, body: Body, forwarded: Forwarded, reply: Reply) {
+        let fill = Arc::new(Fill::new(body.length().or(head.content_length()), Arc::clone(&self.shared.filling_bytes)));
+        let behind = reply.is_none();
+        if let Some(reader) = Reader::join(&fill) {
+            let (head, body) = (Arc::clone(&head), Body::Filling(reader));
+            let outcome = Outcome::Miss;
+            let found = Found { head, body, outcome, tier: None, forwarded: Some(forwarded), stored: true };
+            answer(reply, Ok(found));
+        }
+        self.ticket.flight.tell(Progress::Filling(Arc::clone(&head), Arc::clone(&fill), forwarded));
+        let pump = Pump { fill: &fill, body, behind };
+        match self.pump(pump).await {
+            Ok(Pumped::Whole) => {
+                let entry = Arc::new(Entry { head, body: fill.whole() });
+                self.shared.keep(&self.key, &entry, &self.ticket.flight);
+                self.ticket.close();
+                fill.end(Ok(()));
+            }
+            Ok(Pumped::Passed) => fill.end(Ok(())),
+            Err(error) => {
+                self.ticket.close();
+                fill.end(Err(error));
+            }
+        }
+    }
+
+    /// Moves the body into the fill.
+    async fn pump(&self, mut pump: Pump<'_>) -> Result<Pumped, Error> {
+        let limits = &self.shared.limits;
+        let too_late = tokio::time::sleep(limits.max_duration);
+        tokio::pin!(too_late);
+        let mut passes = false;
+        loop {
+            let piece = tokio::select! {
+                biased;
+                () = pump.fill.deserted(), if !pump.behind => {
+                    if self.is_given_up(&pump, passes) {
+                        return Err(Error::Unavailable("nobody waits for the rest of the response".to_owned()));
+                    }
+                    continue;
+                }
+                () = &mut too_late => return Err(Error::Timeout),
+                piece = next_piece(&mut pump.body, limits.max_silence) => piece?,
+            };
+            let Some(piece) = piece else { return Ok(if passes { Pumped::Passed } else { Pumped::Whole }) };
+            let arrived = pump.fill.push(piece);
+            let held_by_all = self.shared.filling_bytes.load(Ordering::Relaxed);
+            if !passes && (arrived > limits.max_body_bytes || held_by_all > limits.max_filling_bytes) {
+                passes = true;
+                self.ticket.close();
+                self.ticket.flight.tell(Progress::Released);
+                pump.fill.pass();
+            }
+            if passes {
+                pump.fill.room().await;
+            }
+            if (passes || !pump.behind) && self.is_given_up(&pump, passes) {
+                return Err(Error::Unavailable("nobody waits for the rest of the response".to_owned()));
+            }
+        }
+    }
+
+    /// Whether nobody is left and too much is missing to go on for the tiers' sake.
+    fn is_given_up(&self, pump: &Pump<'_>, passes: bool) -> bool {
+        let nobody = pump.fill.readers() == 0 && self.ticket.flight.waiting() == 0;
+        let much = pump.fill.missing().is_some_and(|missing| missing > self.shared.limits.finish_bytes);
+        nobody && (much || passes)
+    }
+
+    /// The route that a response belongs to.
+    fn route(&self, head: &Head) -> Route {
+        let vary = head.vary.for_request(&self.headers, &self.shared.policy);
+        Route { key: self.key.clone(), vary }
+    }
+}
+
+/// A body and where it goes.
+struct Pump<'a> {
+    fill: &'a Fill,
+    body: Body,
+    /// Nobody was there from the start: it is done for the tiers.
+    behind: bool,
+}
+
+/// How a pump ended.
+enum Pumped {
+    /// All of it is in the fill.
+    Whole,
+    /// All of it has passed through the fill.
+    Passed,
+}
+
+async fn next_piece(body: &mut Body, max_silence: Duration) -> Result<Option<bytes::Bytes>, Error> {
+    loop {
+        let frame = tokio::time::timeout(max_silence, body.frame()).await.map_err(|_elapsed| Error::Timeout)?;
+        match frame.transpose()? {
+            None => return Ok(None),
+            // Trailers are not kept (RFC 9110 section 6.5.1 lets a recipient discard them).
+            Some(frame) => {
+                if let Ok(piece) = frame.into_data() {
+                    return Ok(Some(piece));
+                }
+            }
+        }
+    }
+}
+
+/// Whether a response is not one user's own.
+fn is_impersonal(headers: &HeaderMap) -> bool {
+    let directives = targeted::directives(headers);
+    !directives.no_store && !directives.private && !headers.contains_key(SET_COOKIE)
+}
+
+/// Tells the leader's client, if it is still there.
+fn answer(reply: Reply, found: Result<Found, Error>) {
+    if let Some(reply) = reply {
+        // A client that has left needs no answer.
+        let _ = reply.send(found);
+    }
+}

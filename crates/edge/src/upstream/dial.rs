@@ -1,0 +1,128 @@
+//! Connections to upstreams: TCP, with TLS where the scheme says so, within three seconds in all.
+//!
+//! Each connection remembers whether an answer has ever come over it. One that has, and is closed under the next
+//! request, was idle for longer than the server keeps connections: the server is well, and that request may be sent
+//! again. One that closes under its first request tells of a server that is not.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use tokio::net::TcpStream;
+use tower::Service;
+
+/// How long a connection may take to come about: names, TCP and TLS.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+/// Whether an answer has come over a connection.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Answered(Arc<AtomicBool>);
+
+impl Answered {
+    /// Takes note of an answer.
+    pub(super) fn note(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether one has been noted.
+    pub(super) fn is_noted(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Opens connections.
+#[derive(Debug, Clone)]
+pub(super) struct Dialer(HttpsConnector<HttpConnector>);
+
+impl Dialer {
+    /// A dialer that trusts whom `tls` trusts, and speaks HTTP/1.1 only: over HTTP/2 the name that a client asked for
+    /// (`Host`) cannot differ from the server's own, and a connection cannot be upgraded.
+    pub(super) fn new(tls: ClientConfig) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let builder = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
+        Self(builder.enable_http1().wrap_connector(tcp))
+    }
+}
+
+impl Service<Uri> for Dialer {
+    type Response = Line;
+    type Error = Fault;
+    type Future = Pin<Box<dyn Future<Output = Result<Line, Fault>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, server: Uri) -> Self::Future {
+        let opening = self.0.call(server);
+        Box::pin(async move {
+            match tokio::time::timeout(CONNECT_TIMEOUT, opening).await {
+                Ok(stream) => Ok(Line { stream: stream?, answered: Answered::default() }),
+                Err(_) => Err(Fault::from(format!("no connection came about within {CONNECT_TIMEOUT:?}"))),
+            }
+        })
+    }
+}
+
+/// A connection to an upstream.
+#[derive(Debug)]
+pub(super) struct Line {
+    stream: MaybeHttpsStream<TokioIo<TcpStream>>,
+    answered: Answered,
+}
+
+impl Connection for Line {
+    fn connected(&self) -> Connected {
+        self.stream.connected().extra(self.answered.clone())
+    }
+}
+
+impl Read for Line {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl Write for Line {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
+    }
+}
