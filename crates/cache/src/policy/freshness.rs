@@ -31,7 +31,7 @@ pub struct Freshness {
     pub stale_if_error: Duration,
     /// How long after that it may be served where the upstream cannot be reached or breaks off.
     pub stale_if_disconnected: Duration,
-    /// Whether the response forbids all stale use, so that a client's `max-stale` cannot allow it either.
+    /// Whether stale use is forbidden, so that a client's `max-stale` cannot allow it either.
     pub must_revalidate: bool,
 }
 
@@ -86,8 +86,10 @@ impl Freshness {
         let lifetime = lifetime(status, headers, policy, now)?;
         let must_revalidate = directives.must_revalidate || directives.proxy_revalidate || directives.no_cache;
         let usual = |window: Duration| if directives.s_maxage.is_some() { Duration::ZERO } else { window };
+        // What is said not to be there is not said for longer than the policy's short while.
+        let is_negative = policy.negative_lifetime.is_some() && status::is_negative(status);
         let stale = |own: Option<Duration>, default: Duration| match own {
-            _ if must_revalidate => Duration::ZERO,
+            _ if must_revalidate || is_negative => Duration::ZERO,
             Some(own) => own,
             None => usual(default),
         };
@@ -98,7 +100,7 @@ impl Freshness {
             stale_while_revalidate: stale(directives.stale_while_revalidate, policy.stale_while_revalidate),
             stale_if_error: stale(directives.stale_if_error, on_error),
             stale_if_disconnected: stale(directives.stale_if_error, policy.stale_if_error),
-            must_revalidate: must_revalidate || directives.s_maxage.is_some(),
+            must_revalidate: must_revalidate || is_negative || directives.s_maxage.is_some(),
         })
     }
 

@@ -1,5 +1,7 @@
 //! What the sources of a lifetime and the permissions to serve stale come to, as tables.
 
+use proptest::prelude::*;
+
 use super::*;
 
 const NOW: &str = "2026-11-23T20:30:14Z";
@@ -84,6 +86,8 @@ fn what_is_not_there_is_not_there_for_long() {
         assert_eq!(lifetime(&[("cache-control", "max-age=31536000")]), 5);
         assert_eq!(lifetime(&[("cache-control", "max-age=2")]), 2);
         assert_eq!(lifetime(&[("cache-control", "no-cache")]), 0);
+        let long = [("cache-control", "max-age=31536000, stale-while-revalidate=31536000, stale-if-error=31536000")];
+        assert_eq!(of(status, &long, &Policy::image()).unwrap().at(Duration::from_secs(5)), Use::Expired);
     }
 }
 
@@ -162,4 +166,33 @@ fn what_a_disk_keeps_is_what_it_gives_back() {
     let freshness = image(&[("cache-control", "max-age=10, stale-if-error=20")]);
     let kept = serde_json::to_string(&freshness).unwrap();
     assert_eq!(serde_json::from_str::<Freshness>(&kept).unwrap(), freshness);
+}
+
+proptest! {
+    #[test]
+    fn a_response_never_becomes_more_useful_with_age(
+        windows in proptest::array::uniform4(0_u64..100),
+        ages in proptest::array::uniform2(0_u64..300),
+    ) {
+        let [lifetime, behind, on_error, disconnected] = windows.map(Duration::from_secs);
+        let freshness = Freshness {
+            lifetime,
+            stale_while_revalidate: behind,
+            stale_if_error: on_error,
+            stale_if_disconnected: disconnected,
+            ..Freshness::default()
+        };
+        let rank = |age| match freshness.at(age) {
+            Use::Fresh => 0,
+            Use::StaleWhileRevalidate => 1,
+            Use::StaleIfError => 2,
+            Use::Expired => 3,
+        };
+        let (younger, older) = (ages[0].min(ages[1]), ages[0].max(ages[1]));
+        prop_assert!(rank(Duration::from_secs(younger)) <= rank(Duration::from_secs(older)));
+        for fault in [Fault::ServerError, Fault::Disconnected] {
+            let age = Duration::from_secs(older);
+            prop_assert!(!freshness.serves_on(age, fault) || freshness.at(age) != Use::Expired);
+        }
+    }
 }
