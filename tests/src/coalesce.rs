@@ -82,7 +82,7 @@ fn what_cannot_be_shared_lets_all_who_wait_go_at_once() {
     let (held, rest) = (header.clone(), body.clone());
     origin.by("/images/fox", move |_| {
         let own = format!("fox {:02}", number.fetch_add(1, Ordering::SeqCst));
-        Reply::ok("for you: ").body(own).control("no-store").hold(&held).wait(&rest)
+        Reply::ok("for you: ").wait(&rest).body(own).control("no-store").hold(&held)
     });
     let first = crowd(20, &edge, FOX, &[]);
     asked(&origin, 1);

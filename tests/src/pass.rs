@@ -67,11 +67,10 @@ fn another_protocol_is_spoken_through_the_edge() {
 fn early_hints_come_before_the_answer_and_are_not_kept() {
     let origin = Scripted::start();
     let edge = Launch::rfc(&origin.url()).start();
-    let gate = Gate::closed();
-    let hints = |reply: Reply| reply.interim(103, "link: </style.css>; rel=preload");
-    origin.on("/kept", hints(Reply::ok("x").control("max-age=60")));
-    origin.on("/never", hints(Reply::ok("x").control("no-store")).wait(&gate));
-    for path in ["/kept", "/never"] {
+    for (path, control) in [("/kept", "max-age=60"), ("/never", "no-store")] {
+        let gate = Gate::closed();
+        let reply = Reply::ok("x").control(control).interim(103, "link: </style.css>; rel=preload");
+        origin.on(path, reply.hold(&gate));
         let mut raw = Raw::asking(edge.address, path, &[]);
         let interim = raw.header().expect("an interim answer");
         assert_eq!((interim.status, interim.header("link")), (103, "</style.css>; rel=preload"), "{path}");
@@ -111,7 +110,7 @@ fn one_port_is_the_same_origin_for_images_and_app() {
     let (origin, app) = (Scripted::start(), Scripted::start());
     origin.otherwise(|asked| Reply::ok(format!("image {}", asked.target)));
     app.otherwise(|asked| Reply::ok(format!("app {} {}", asked.method, asked.target)).control("no-store"));
-    let words = ["--app", &app.url(), "--map", "/pictures/=/files/"];
+    let words = ["--app", &app.url(), "--map", "/api/images/=/images/", "--map", "/pictures/=/files/"];
     let edge = Launch::edge(&origin.url()).words(&words).start();
     for (path, text) in [
         ("/api/images/fox", "image /images/fox"),

@@ -103,13 +103,14 @@ impl Reply {
         self
     }
 
-    /// Waits at a gate at this place of the body; before its first piece the header is sent already.
+    /// Waits at a gate at this place of the body; before its first piece the header is sent already. Behind its last the
+    /// other side has the whole answer, and may think the connection free.
     pub(crate) fn wait(mut self, gate: &Gate) -> Self {
         self.steps.push(Step::Wait(gate.clone()));
         self
     }
 
-    /// Waits at a gate before the header.
+    /// Waits at a gate before the header; interim answers are sent already.
     pub(crate) fn hold(mut self, gate: &Gate) -> Self {
         self.held.push(gate.clone());
         self
@@ -148,15 +149,15 @@ impl Reply {
 
     /// Says all of it; `true` where the connection goes on, an error where the other side did not stay.
     pub(super) fn play(&self, asked: &Asked, wire: &mut Wire) -> Result<bool> {
+        for (status, fields) in &self.interim {
+            wire.send(format!("HTTP/1.1 {status} Interim\r\n{fields}\r\n\r\n").as_bytes())?;
+        }
         for gate in &self.held {
             wire.wait(gate)?;
         }
         if let Some(bytes) = &self.verbatim {
             wire.send(bytes)?;
             return Ok(false);
-        }
-        for (status, fields) in &self.interim {
-            wire.send(format!("HTTP/1.1 {status} Interim\r\n{fields}\r\n\r\n").as_bytes())?;
         }
         let known = self.headers.iter().any(|(name, value)| {
             name.eq_ignore_ascii_case("etag") && asked.holds(&String::from_utf8_lossy(value)) && self.status == 200
