@@ -1,10 +1,16 @@
 //! The commands, a file each: what they measure, and how they show it.
 
+pub(crate) mod entry_cost;
+pub(crate) mod disk_engines;
 pub(crate) mod figures;
+pub(crate) mod hit_cost;
+pub(crate) mod hit_ratio;
 pub(crate) mod ingest;
 pub(crate) mod reference;
 pub(crate) mod size;
+pub(crate) mod soak;
 pub(crate) mod store_scale;
+pub(crate) mod storms;
 
 use anyhow::Result;
 
@@ -21,6 +27,16 @@ fn publish(measurement: &Measurement, quick: bool) -> Result<()> {
         println!("a quick look: nothing was saved");
     } else {
         println!("saved in {}", measurement.save(&results::folder())?.display());
+    }
+    Ok(())
+}
+
+/// Prints a measurement's figures for programs and, unless it was a quick look, saves it.
+#[expect(clippy::print_stdout, reason = "the JSON that was asked for")]
+fn publish_json(measurement: &Measurement, quick: bool) -> Result<()> {
+    println!("{}", serde_json::to_string_pretty(&measurement.figures)?);
+    if !quick {
+        say(&format!("saved in {}", measurement.save(&results::folder())?.display()));
     }
     Ok(())
 }

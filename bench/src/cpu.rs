@@ -21,6 +21,11 @@ struct Stat {
 
 /// User and system time of these processes and all that descend from them.
 pub(crate) fn of_trees(roots: &[u32]) -> Result<Duration> {
+    Ok(from_ticks(trees(roots)?.values().sum()))
+}
+
+/// These processes and all that descend from them, with the time of each in ticks.
+pub(crate) fn trees(roots: &[u32]) -> Result<HashMap<u32, u64>> {
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
     let mut ticks: HashMap<u32, u64> = HashMap::new();
     for entry in fs::read_dir("/proc")? {
@@ -36,13 +41,13 @@ pub(crate) fn of_trees(roots: &[u32]) -> Result<Duration> {
         children.entry(stat.parent).or_default().push(pid);
         ticks.insert(pid, stat.own_ticks);
     }
-    let mut total = 0;
+    let mut members = HashMap::new();
     let mut left = roots.to_vec();
     while let Some(pid) = left.pop() {
-        total += ticks.get(&pid).copied().unwrap_or(0);
+        members.insert(pid, ticks.get(&pid).copied().unwrap_or(0));
         left.extend(children.remove(&pid).unwrap_or_default());
     }
-    Ok(from_ticks(total))
+    Ok(members)
 }
 
 /// Time of the children that this process started and has waited for: the load generators.

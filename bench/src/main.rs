@@ -3,15 +3,19 @@
 //! Each command takes one measurement, prints its tables and saves it in `bench/results/` with the machine and the
 //! commit; `figures` then puts the tables into the docs. `bench/README.md` tells how to run them.
 //!
-//! From the top down: `commands` take measurements; `baseline` and `orbit` start what is measured (as `peer`s);
-//! `measure` joins `load` and `cpu`; `results`, `table`, `plot` and `figures` keep and show what came out.
+//! From the top down: `commands` take measurements; `baseline`, `orbit` and `caches` start what is measured (as `peer`s),
+//! `limit` is the least to measure them by; `measure` joins `load` and `cpu`; `trace` replays requests against caches;
+//! `results`, `table`, `plot` and `figures` keep and show what came out.
 
 mod ask;
 mod baseline;
+mod caches;
+mod clients;
 mod commands;
 mod cpu;
 mod figures;
 mod fill;
+mod limit;
 mod load;
 mod machine;
 mod measure;
@@ -19,8 +23,11 @@ mod orbit;
 mod peer;
 mod picture;
 mod plot;
+mod resident;
 mod results;
+mod scripted;
 mod table;
+mod trace;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -43,6 +50,24 @@ enum Command {
     Ingest(commands::ingest::Arguments),
     /// A store of 100,000 images beside one of 100: start, one image, the list.
     StoreScale(commands::store_scale::Arguments),
+    /// CPU of a hit and its tail, beside nginx, Varnish and the least there is.
+    HitCost(commands::hit_cost::Arguments),
+    /// Many clients at once: fetches that reach the upstream, and the slowest answer, beside nginx and Varnish.
+    Storms(commands::storms::Arguments),
+    /// Resident memory of an edge over minutes of churn, against its budget.
+    Soak(commands::soak::Arguments),
+    /// Bytes that an entry takes beside its body, at a million entries.
+    EntryCost(commands::entry_cost::Arguments),
+    /// The least that an HTTP server can do: every request gets the same bytes.
+    #[command(hide = true)]
+    Limit(limit::Arguments),
+    /// Hits of requests and of bytes that each caching policy has on recorded traces.
+    HitRatio(commands::hit_ratio::Arguments),
+    /// Our disk tier beside foyer's: speed, restart, kill, full disk, broken files.
+    DiskEngines(commands::disk_engines::Arguments),
+    /// One step of `disk-engines`, in a process that can be killed.
+    #[command(hide = true)]
+    DiskEnginesWorker(commands::disk_engines::worker::Arguments),
     /// Puts the tables of bench/results/ between the markers in README.md and docs/.
     Figures,
 }
@@ -53,6 +78,14 @@ fn main() -> Result<()> {
         Command::Size => commands::size::run(),
         Command::Ingest(arguments) => commands::ingest::run(&arguments),
         Command::StoreScale(arguments) => commands::store_scale::run(&arguments),
+        Command::HitCost(arguments) => commands::hit_cost::run(&arguments),
+        Command::Storms(arguments) => commands::storms::run(&arguments),
+        Command::Soak(arguments) => commands::soak::run(&arguments),
+        Command::EntryCost(arguments) => commands::entry_cost::run(&arguments),
+        Command::Limit(arguments) => limit::run(&arguments),
+        Command::HitRatio(arguments) => commands::hit_ratio::run(&arguments),
+        Command::DiskEngines(arguments) => commands::disk_engines::run(&arguments),
+        Command::DiskEnginesWorker(arguments) => commands::disk_engines::worker::run(&arguments),
         Command::Figures => commands::figures::run(),
     }
 }

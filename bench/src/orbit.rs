@@ -12,6 +12,11 @@ use crate::ask;
 use crate::peer::Peer;
 use crate::results;
 
+/// What `orbit edge` keeps in memory by default.
+pub(crate) const MEMORY: &str = "256MiB";
+/// What a bench allows an edge on disk.
+const DISK: &str = "1GiB";
+
 /// A running role of `orbit`.
 #[derive(Debug)]
 pub(crate) struct Orbit {
@@ -23,17 +28,39 @@ pub(crate) struct Orbit {
 impl Orbit {
     /// Origin and edge in one process, over the store in `store`.
     pub(crate) fn serve(store: &Path, logs: &Path) -> Result<Self> {
-        Self::start("serve", ["--data-dir".as_ref(), store], logs)
+        Self::start("serve", &["--data-dir".as_ref(), store], logs)
     }
 
     /// The origin alone.
     pub(crate) fn origin(store: &Path, logs: &Path) -> Result<Self> {
-        Self::start("origin", ["--data-dir".as_ref(), store], logs)
+        Self::start("origin", &["--data-dir".as_ref(), store], logs)
     }
 
-    /// The edge alone, in front of `upstream`.
+    /// The edge alone with its memory, in front of `upstream`.
     pub(crate) fn edge(upstream: &Self, logs: &Path) -> Result<Self> {
-        Self::start("edge", ["--upstream".as_ref(), Path::new(&upstream.origin)], logs)
+        Self::edge_before(&upstream.origin, MEMORY, None, logs)
+    }
+
+    /// The edge alone in front of any upstream, with so much memory, and a disk tier in `disk` or none.
+    pub(crate) fn edge_before(upstream: &str, memory: &str, disk: Option<&Path>, logs: &Path) -> Result<Self> {
+        let mut arguments: Vec<&Path> = ["--upstream", upstream, "--memory", memory].map(Path::new).into();
+        match disk {
+            Some(folder) => arguments.extend(["--disk".as_ref(), DISK.as_ref(), "--disk-dir".as_ref(), folder]),
+            None if Self::has_disk()? => arguments.extend(["--disk", "0"].map(Path::new)),
+            None => {}
+        }
+        Self::start("edge", &arguments, logs)
+    }
+
+    /// Whether this binary's edge has a disk tier.
+    pub(crate) fn has_disk() -> Result<bool> {
+        let output = command()?.args(["edge", "--help"]).output()?;
+        Ok(String::from_utf8_lossy(&output.stdout).contains("--disk <"))
+    }
+
+    /// Its process and its address.
+    pub(crate) fn into_parts(self) -> (Peer, String) {
+        (self.peer, self.origin)
     }
 
     /// Makes the index of `store` again from the manifests; nothing may be running on it.
@@ -62,7 +89,7 @@ impl Orbit {
         Ok(stats.edge.context("/stats shows no edge")?.memory)
     }
 
-    fn start(role: &str, arguments: [&Path; 2], logs: &Path) -> Result<Self> {
+    fn start(role: &str, arguments: &[&Path], logs: &Path) -> Result<Self> {
         let mut command = command()?;
         command.arg(role).args(["--listen", "127.0.0.1:0", "--log-level", "off"]).args(arguments);
         command.stdout(Stdio::piped());

@@ -1,4 +1,4 @@
-//! `figures`: puts the tables of `bench/results/` between the markers in README.md and docs/*.md.
+//! `figures`: puts the tables of `bench/results/` between the markers in README.md, docs/*.md and docs/decisions/*.md.
 //!
 //! Below each table stands where and when it was taken, and by which command.
 
@@ -26,14 +26,15 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// README.md and the pages in docs/.
+/// README.md and the pages in docs/ and docs/decisions/.
 fn documents() -> Result<Vec<PathBuf>> {
     let project = results::project();
     let mut paths = vec![project.join("README.md")];
-    let docs = project.join("docs");
-    if docs.is_dir() {
-        for entry in fs::read_dir(docs)? {
-            paths.push(entry?.path());
+    for folder in ["docs", "docs/decisions"].map(|folder| project.join(folder)) {
+        if folder.is_dir() {
+            for entry in fs::read_dir(folder)? {
+                paths.push(entry?.path());
+            }
         }
     }
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "md") && path.is_file());

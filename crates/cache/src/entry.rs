@@ -8,10 +8,11 @@ use jiff::Timestamp;
 
 use crate::{Head, Policy};
 
-/// What an entry costs besides its bytes: the entry, its map slots and its counters.
+/// What an entry costs besides its bytes: entry, head, slot, rank and counters, with room for what grows by doubling.
+/// Measured with a million entries, as is the next: docs/decisions/memory-tier.md.
 const OVERHEAD_BYTES: u64 = 640;
 /// What a field costs besides its name and its value.
-const FIELD_BYTES: usize = 48;
+const FIELD_BYTES: usize = 128;
 
 /// A response as it is kept.
 #[derive(Debug, Clone)]

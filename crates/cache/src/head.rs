@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use headers::HeaderMapExt as _;
 use http::header::{AGE, CONTENT_LENGTH, ETAG, LAST_MODIFIED};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -68,6 +69,7 @@ impl Head {
         fetched_at: Timestamp,
         freshness: Freshness,
     ) -> Self {
+        let headers = compact(&headers);
         let validators = Validators {
             etag: headers.typed_get(),
             last_modified: headers
@@ -177,6 +179,24 @@ impl Head {
         let words = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split([',', ' ']));
         words.filter(|word| !word.is_empty())
     }
+}
+
+/// The same fields without room to spare, their values side by side in one allocation of their own: a value that came from
+/// a connection may hold on to the whole buffer that it was read into.
+fn compact(headers: &HeaderMap) -> HeaderMap {
+    let values: Bytes = headers.values().flat_map(HeaderValue::as_bytes).copied().collect::<Vec<u8>>().into();
+    let mut compact = HeaderMap::with_capacity(headers.keys_len());
+    let mut start = 0;
+    for (name, value) in headers {
+        let end = start + value.len();
+        if let Ok(mut copy) = HeaderValue::from_maybe_shared(values.slice(start..end)) {
+            copy.set_sensitive(value.is_sensitive());
+            compact.append(name, copy);
+        }
+        start = end;
+    }
+    // A map grows by doubling; its clone is as large as its content.
+    compact.clone()
 }
 
 #[cfg(test)]

@@ -11,12 +11,14 @@ use orbit_model::CacheKey;
 
 use crate::{Entry, Policy, Purge};
 
+pub mod disk;
 #[cfg(test)]
 mod laws;
 mod memory;
 mod noop;
 
 pub use memory::{Bounds, Layout, Memory};
+pub use disk::Disk;
 pub use noop::Noop;
 
 /// A place for entries. Under one key there may be several, which their `Vary` tells apart.

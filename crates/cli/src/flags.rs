@@ -8,10 +8,16 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::Args;
+use orbit_edge::{Map, Profile};
 
 /// Where images are stored if nobody says: the platform's folder for application data.
 pub(crate) fn default_data_dir() -> PathBuf {
     dirs::data_dir().unwrap_or_else(std::env::temp_dir).join("orbit")
+}
+
+/// Where an edge keeps copies if nobody says: the platform's folder for caches.
+pub(crate) fn default_disk_dir() -> PathBuf {
+    dirs::cache_dir().unwrap_or_else(std::env::temp_dir).join("orbit-edge")
 }
 
 /// Where to listen and who may write.
@@ -81,7 +87,56 @@ pub(crate) struct Edge {
     /// How many images the edge keeps in memory at the most; without it only the bytes count
     #[arg(long, env = "ORBIT_MEMORY_MAX_IMAGES", value_name = "N")]
     pub(crate) memory_max_images: Option<usize>,
-    /// How long the upstream may take for an image
+    /// How long the upstream may take to begin an answer, and how long it may be silent in the middle of one
     #[arg(long, env = "ORBIT_UPSTREAM_TIMEOUT", default_value = "10s", value_parser = humantime::parse_duration, value_name = "TIME")]
     pub(crate) upstream_timeout: Duration,
+    /// The largest response that is kept; a larger one passes through
+    #[arg(long, env = "ORBIT_MAX_FILL", default_value = "64MiB", value_name = "SIZE")]
+    pub(crate) max_fill: ByteSize,
+    /// How much of a response may be missing for its fill to go on when every client that wanted it has left
+    #[arg(long, env = "ORBIT_FINISH_FILL", default_value = "8MiB", value_name = "SIZE")]
+    pub(crate) finish_fill: ByteSize,
+    /// How long a request waits for the header of another's fetch before it fetches for itself
+    #[arg(long, env = "ORBIT_MAX_WAIT", default_value = "10s", value_parser = humantime::parse_duration, value_name = "TIME")]
+    pub(crate) max_wait: Duration,
+    /// How old a fetch may be and still be joined
+    #[arg(long, env = "ORBIT_MAX_FILL_AGE", default_value = "60s", value_parser = humantime::parse_duration, value_name = "TIME")]
+    pub(crate) max_fill_age: Duration,
+}
+
+/// What an edge of its own stands in front of, and what it keeps on disk.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Edge")]
+#[group(skip)]
+pub(crate) struct Fronting {
+    /// What kind of cache it is: image, for images that are written once; or rfc, a plain shared cache for any path
+    #[arg(long, env = "ORBIT_PROFILE", default_value_t = Profile::Image, value_name = "PROFILE")]
+    pub(crate) profile: Profile,
+    /// Public paths that are cached and what they are at the upstream; more than one by repeating it (profile image)
+    #[arg(
+        long,
+        env = "ORBIT_MAP",
+        default_value = "/api/images/=/images/",
+        value_delimiter = ',',
+        value_name = "FROM=TO"
+    )]
+    pub(crate) map: Vec<Map>,
+    /// The web app that gets all other paths, as in http://localhost:3000; without it the upstream gets them (profile image)
+    #[arg(long, env = "ORBIT_APP", value_name = "URL")]
+    pub(crate) app: Option<String>,
+    /// How much the edge keeps on disk; 0 for nothing
+    #[arg(long, env = "ORBIT_DISK", default_value = "4GiB", value_name = "SIZE")]
+    pub(crate) disk: ByteSize,
+    /// The folder of the disk tier, which is this edge's own
+    #[arg(long, env = "ORBIT_DISK_DIR", default_value_os_t = default_disk_dir(), value_name = "DIR")]
+    pub(crate) disk_dir: PathBuf,
+    /// A PEM file of authorities that https upstreams may have their certificates from, beside the public ones
+    #[arg(long, env = "ORBIT_UPSTREAM_CA", value_name = "FILE")]
+    pub(crate) upstream_ca: Option<PathBuf>,
+    /// The path that an upstream must answer with a status below 400 to be given requests
+    #[arg(long, env = "ORBIT_HEALTH_PATH", value_name = "PATH")]
+    pub(crate) health_path: Option<String>,
+    /// How often upstreams are checked; 0s never
+    #[arg(long, env = "ORBIT_HEALTH_INTERVAL", default_value = "5s", value_parser = humantime::parse_duration, value_name = "TIME")]
+    pub(crate) health_interval: Duration,
 }

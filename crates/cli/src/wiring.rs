@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use http::Request;
 use orbit_codec::{Limits, Quality};
-use orbit_edge::{Pool, ServiceUpstream, Upstream, Upstreams};
+use orbit_edge::{Backends, Disk, Pool, ServiceUpstream, Upstream, Upstreams};
 use orbit_model::{Access, EdgeStats, PurgeRequest, Removed};
 use orbit_origin::generate::Demo;
 use orbit_origin::{Copies, NoCopies};
@@ -47,7 +47,7 @@ impl Node {
         let origin =
             open_origin(&origin.data_dir, &origin.making, Arc::clone(&copies) as Arc<dyn Copies>, access).await?;
         let routes = origin.router();
-        let upstream = Arc::new(ServiceUpstream::new(routes.clone()));
+        let upstream: Arc<dyn Upstream> = Arc::new(ServiceUpstream::new(routes.clone()));
         let edge = orbit_edge::Edge::new(edge_config(edge), upstream, access.clone(), Arc::new(SystemClock))?;
         // Set once, before the first request: the edge needs the origin's routes, and the origin the edge's copies.
         let _ = copies.0.set(edge.clone());
@@ -55,7 +55,7 @@ impl Node {
         let handler: Handler = Arc::new(move |request| {
             if orbit_edge::Edge::owns(request.uri().path()) {
                 let edge = edge.clone();
-                return Box::pin(async move { edge.image(request).await });
+                return Box::pin(async move { edge.handle(request).await.map(Body::new) });
             }
             by_routes(&routes, request)
         });
@@ -80,15 +80,36 @@ impl Node {
         Self { handler, stop: Box::new(move || stopped.stop()), drain }
     }
 
-    /// The edge alone, in front of an upstream at a URL.
-    pub(crate) fn edge(edge: &flags::Edge, upstream: &str, access: &Access) -> Result<Self> {
-        let upstreams = Upstreams { timeout: edge.upstream_timeout, ..Upstreams::one(upstream) };
-        let upstream: Arc<dyn Upstream> = Arc::new(Pool::new(&upstreams)?);
-        let edge = orbit_edge::Edge::new(edge_config(edge), upstream, access.clone(), Arc::new(SystemClock))?;
+    /// The edge alone, in front of the servers at these URLs.
+    pub(crate) fn edge(
+        edge: &flags::Edge,
+        fronting: &flags::Fronting,
+        urls: Vec<String>,
+        access: &Access,
+    ) -> Result<Self> {
+        let pool = |urls: Vec<String>| -> Result<Arc<dyn Upstream>> {
+            Ok(Arc::new(Pool::new(&Upstreams {
+                urls,
+                ca: fronting.upstream_ca.clone(),
+                health_path: fronting.health_path.clone(),
+                health_interval: fronting.health_interval,
+                timeout: edge.upstream_timeout,
+            })?))
+        };
+        let app = fronting.app.clone().map(|url| pool(vec![url])).transpose()?;
+        let backends = Backends { upstream: pool(urls)?, app };
+        let disk = Disk { dir: fronting.disk_dir.clone(), max_bytes: fronting.disk.as_u64() };
+        let config = orbit_edge::Config {
+            profile: fronting.profile,
+            maps: fronting.map.clone(),
+            disk: (disk.max_bytes > 0).then_some(disk),
+            ..edge_config(edge)
+        };
+        let edge = orbit_edge::Edge::new(config, backends, access.clone(), Arc::new(SystemClock))?;
         let stopped = edge.clone();
         let handler: Handler = Arc::new(move |request| {
             let edge = edge.clone();
-            Box::pin(async move { edge.handle(request).await })
+            Box::pin(async move { edge.handle(request).await.map(Body::new) })
         });
         Ok(Self { handler, stop: Box::new(move || stopped.stop()), drain: Arc::new(|| Box::pin(async {})) })
     }
@@ -206,10 +227,18 @@ fn origin_config(making: &flags::Making) -> Result<orbit_origin::Config> {
 }
 
 fn edge_config(edge: &flags::Edge) -> orbit_edge::Config {
+    let limits = orbit_cache::Limits {
+        max_body_bytes: edge.max_fill.as_u64(),
+        finish_bytes: edge.finish_fill.as_u64(),
+        max_wait: edge.max_wait,
+        max_age: edge.max_fill_age,
+        max_silence: edge.upstream_timeout,
+        ..orbit_cache::Limits::default()
+    };
     orbit_edge::Config {
         memory_bytes: edge.memory.as_u64(),
         memory_max_images: edge.memory_max_images,
-        upstream_timeout: edge.upstream_timeout,
+        limits,
         ..orbit_edge::Config::default()
     }
 }

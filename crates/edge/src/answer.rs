@@ -172,11 +172,9 @@ fn server_timing(word: &str, took: Duration, found: &Found) -> HeaderValue {
 
 fn cache_status(found: &Found, now: Timestamp) -> CacheStatus {
     match found.forwarded {
-        None => CacheStatus {
-            ttl_seconds: Some(found.head.ttl_seconds(now)),
-            detail: found.tier,
-            ..CacheStatus::default()
-        },
+        None => {
+            CacheStatus { ttl_seconds: Some(found.head.ttl_seconds(now)), detail: found.tier, ..CacheStatus::default() }
+        }
         Some(forwarded) => CacheStatus {
             forward: Some(forwarded.reason),
             forward_status: forwarded.status.map(|status| status.as_u16()),

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use axum::body::Body as AxumBody;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_SECURITY_POLICY, HOST, X_CONTENT_TYPE_OPTIONS};
 use http::header::{ACCEPT_RANGES, ACCESS_CONTROL_EXPOSE_HEADERS};
+use http::header::{AUTHORIZATION, CONTENT_SECURITY_POLICY, HOST, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt as _, Limited};
 use orbit_cache::policy::hop_by_hop;

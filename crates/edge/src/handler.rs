@@ -16,7 +16,7 @@ use axum::response::IntoResponse as _;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
-use orbit_cache::tier::{Bounds, Memory, Noop};
+use orbit_cache::tier::{self, Bounds, Memory, Noop};
 use orbit_cache::{Ask, Cache, Found, Looked, Lookup, Outcome, Tier};
 use orbit_model::{Access, CacheKey, Clock};
 use tokio_util::sync::CancellationToken;
@@ -119,8 +119,9 @@ impl Edge {
         let far = match &config.disk {
             None => None,
             Some(disk) => {
-                let _ = disk;
-                None
+                let opened = tier::Disk::open(tier::disk::Config::new(&disk.dir, disk.max_bytes));
+                let opened = opened.map_err(|error| Error::Invalid(error.to_string()))?;
+                Some(Arc::new(opened) as Arc<dyn Tier>)
             }
         };
         let cache = Cache::new(config.profile.policy(), config.limits.clone(), near, far, Arc::clone(&clock));
@@ -243,13 +244,7 @@ impl Edge {
     }
 
     /// From what the cache found to the answer, counted and logged.
-    fn finish<B>(
-        &self,
-        request: &Request<B>,
-        target: &Target,
-        found: Found,
-        took: Option<Duration>,
-    ) -> Response<Body> {
+    fn finish<B>(&self, request: &Request<B>, target: &Target, found: Found, took: Option<Duration>) -> Response<Body> {
         let mut ending = Ending::of(&found, found.head.status);
         let (outcome, status) = (found.outcome, found.head.status);
         let response = answer::from_cache(request, found, self.clock.now(), took);

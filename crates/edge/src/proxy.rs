@@ -83,8 +83,7 @@ impl Edge {
                 Profile::Rfc => answered.as_ref().map_or_else(
                     |_| Vec::new(),
                     |answer| {
-                        let targets =
-                            invalidation::targets(&method, &host, &path, answer.status(), answer.headers());
+                        let targets = invalidation::targets(&method, &host, &path, answer.status(), answer.headers());
                         targets.into_iter().map(|target| CacheKey::new(format!("{host}{target}"))).collect()
                     },
                 ),

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Response};
 use orbit_model::CacheKey;
 
+use super::disk::tests::Scratch;
 use super::{Bounds, Dropped, Memory, Noop, Tier, Wanted};
 use crate::{Entry, Policy, Purge};
 
@@ -35,7 +36,8 @@ pub(super) fn put(tier: &dyn Tier, name: usize, len: usize) -> bool {
 }
 
 fn all() -> Vec<(Box<dyn Tier>, bool)> {
-    vec![(Box::new(Memory::new(bounds(1 << 20))), true), (Box::new(Noop), false)]
+    let [waiting, written] = [false, true].map(|flushes| Box::new(Scratch::new(flushes)));
+    vec![(Box::new(Memory::new(bounds(1 << 20))), true), (Box::new(Noop), false), (waiting, true), (written, true)]
 }
 
 #[test]

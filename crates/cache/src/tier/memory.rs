@@ -1,12 +1,13 @@
 //! The memory tier: entries in this process, bounded by bytes and, where asked, by count.
 //!
-//! **The policy.** A newcomer enters the *window*, a tenth of the tier, ordered by last use. What falls out of the window
-//! is a candidate for the *main* part, where an entry's worth is `age + frequency / cost^0.5` and the least worthy goes:
+//! **The policy.** A newcomer enters the *window*, 15% of the tier, ordered by last use. What falls out of the window is a
+//! candidate for the *main* part, where an entry's worth is `age + frequency / cost^0.3` and the least worthy goes:
 //! GreedyDual-Size with Frequency (Cherkasova 1998), whose `age` is the worth of the last that went, so that what was popular
-//! once does not stay for ever. A candidate is let in if each of the entries that would have to go is asked for less often
-//! for its size; else it goes itself. Window, admission and the frequencies, from a [sketch](sketch::Sketch) that
-//! remembers keys which are not kept, are W-TinyLFU's (Einziger, Friedman and Manes 2017), and the comparison with all the
-//! victims is the aggregated one of Einziger, Eytan, Friedman and Manes 2022, made size-aware by density.
+//! once does not stay for ever. A candidate is let in if none of the entries that would have to go is asked for more often
+//! for its size; else it goes itself. The window, the admission and a sketch of frequencies that also remembers keys which
+//! are not kept are W-TinyLFU's (Einziger, Friedman and Manes 2017); weighing a candidate against all of its victims is
+//! from their paper on sizes (Einziger, Eytan, Friedman and Manes 2022), here by frequency for its size.
+//! docs/decisions/memory-tier.md has the measurements.
 //!
 //! **Many cores.** Keys are spread over shelves with a lock each, and a hit takes one of them for a look-up and two
 //! writes. Bytes, order and age are one for all, in a ledger that only changes of what is kept lock.
@@ -32,8 +33,8 @@ use self::shelves::{Shelves, Weight};
 use super::{Dropped, Tier, Usage, Wanted};
 use crate::{Entry, Purge};
 
-/// The exponent of size: 0 counts requests only, 1 counts bytes only.
-const SIZE_EXPONENT: f64 = 0.5;
+/// The exponent of size: at 0 large entries are worth as much as small ones, at 1 a byte is worth as much in either.
+const SIZE_EXPONENT: f64 = 0.3;
 /// How many entries one key may have, told apart by `Vary`.
 const MAX_ENTRIES_A_KEY: usize = 32;
 /// Shelves for each processor, so that two threads seldom want the same.
@@ -117,7 +118,26 @@ impl Memory {
         same.map(|(_, part)| part)
     }
 
-    fn purge_shelf(&self, number: usize, what: Purge<'_>, soft: bool, gone: &mut Vec<Slot>) -> Dropped {
+    /// Takes all from a shelf in one stroke, so that a purge of a million entries holds no hit up.
+    fn clear_shelf(&self, number: usize) -> Dropped {
+        // Declared before the locks, so that what was there is freed after they are released.
+        let old: Shelf;
+        let mut dropped = Dropped::default();
+        let mut ledger = self.ledger.lock();
+        old = self.shelves.lock(number).clear();
+        for slot in old.all() {
+            ledger.leave(slot);
+            dropped.add(slot);
+        }
+        dropped
+    }
+
+    fn purge_shelf(&self, number: usize, what: Purge<'_>, soft: bool) -> Dropped {
+        if matches!(what, Purge::All) && !soft {
+            return self.clear_shelf(number);
+        }
+        // Freed after the locks are released, as above.
+        let mut gone = Vec::new();
         let mut ledger = self.ledger.lock();
         let mut shelf = self.shelves.lock(number);
         let indices: Vec<u32> = match what {
@@ -206,9 +226,7 @@ impl Tier for Memory {
         };
         let mut dropped = Dropped::default();
         for number in numbers {
-            // Freed shelf by shelf, after the locks are released.
-            let mut gone = Vec::new();
-            let more = self.purge_shelf(number, what, soft, &mut gone);
+            let more = self.purge_shelf(number, what, soft);
             dropped.entries += more.entries;
             dropped.bytes += more.bytes;
         }
@@ -219,7 +237,7 @@ impl Tier for Memory {
     fn usage(&self) -> Usage {
         let ledger = self.ledger.lock();
         Usage {
-            entries: ledger.entries() as u64,
+            entries: ledger.entries(),
             bytes: ledger.bytes(),
             max_bytes: self.bounds.max_bytes,
             evictions: ledger.evictions,

@@ -11,11 +11,13 @@ use crate::wiring::{self, Node};
 
 #[derive(Debug, Args)]
 pub(crate) struct Edge {
-    /// The image backend: an Orbit origin or any HTTP server, as in http://backend:8000
-    #[arg(long, env = "ORBIT_UPSTREAM", required = true, value_name = "URL")]
-    upstream: Option<String>,
+    /// The image backend: an Orbit origin or any HTTP server, as in http://backend:8000; more than one by repeating it
+    #[arg(long, env = "ORBIT_UPSTREAM", required = true, value_delimiter = ',', value_name = "URL")]
+    upstream: Vec<String>,
     #[command(flatten)]
     listening: flags::Listening,
+    #[command(flatten)]
+    fronting: flags::Fronting,
     #[command(flatten)]
     edge: flags::Edge,
 }
@@ -24,8 +26,7 @@ impl Edge {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let access = wiring::access(&self.listening)?;
         let server = Server::bind(self.listening.listen, self.listening.threads)?;
-        let upstream = self.upstream.as_deref().unwrap_or_default();
-        Node::edge(&self.edge, upstream, &access)?.run(server)?;
+        Node::edge(&self.edge, &self.fronting, self.upstream, &access)?.run(server)?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -10,7 +10,7 @@ use crate::output;
 
 /// Remove images from every tier
 #[derive(Debug, clap::Args)]
-#[command(group(ArgGroup::new("what").required(true).multiple(true).args(["ids", "threads", "tags", "all"])))]
+#[command(group(ArgGroup::new("what").required(true).multiple(true).args(["ids", "threads", "tags", "paths", "all"])))]
 pub(crate) struct Purge {
     /// Images by id
     #[arg(value_name = "IDS")]
@@ -21,6 +21,9 @@ pub(crate) struct Purge {
     /// All images and responses with this tag; may be repeated
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
+    /// Copies of this path, as clients of the edge ask for it; may be repeated
+    #[arg(long = "path", value_name = "PATH")]
+    paths: Vec<String>,
     /// Everything; asks first
     #[arg(long)]
     all: bool,
@@ -51,8 +54,14 @@ impl Purge {
                 }
             }
         }
-        let request =
-            PurgeRequest { ids: self.ids, threads: self.threads, tags: self.tags, all: self.all, soft: self.soft };
+        let request = PurgeRequest {
+            ids: self.ids,
+            threads: self.threads,
+            tags: self.tags,
+            paths: self.paths,
+            all: self.all,
+            soft: self.soft,
+        };
         let receipt: Receipt = client.json(client.post("/purge").send_json(&request))?;
         if self.json {
             output::json(&receipt)?;

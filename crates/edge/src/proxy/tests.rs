@@ -153,7 +153,8 @@ fn an_upgrade_is_a_get_of_http_1_that_names_it_in_connection_and_is_not_to_http(
     assert!(!wanted(ask("websocket").version(http::Version::HTTP_10)));
     assert!(!wanted(ask("websocket").header("upgrade", "another")));
     assert!(!wanted(Request::get("/").header("connection", "close").header("upgrade", "websocket")));
-    let with_body = Request::get("/").header("connection", "upgrade").header("upgrade", "websocket").body(Body::from("x"));
+    let with_body =
+        Request::get("/").header("connection", "upgrade").header("upgrade", "websocket").body(Body::from("x"));
     assert!(upgrade::wanted(&with_body.unwrap()).is_none());
 }
 

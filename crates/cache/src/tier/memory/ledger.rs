@@ -9,8 +9,8 @@ use super::ranking::{Rank, Ranking};
 use super::shelf::{Part, Slot};
 use super::shelves::{Shelves, Weight};
 
-/// The window is one part in so many of the tier.
-const WINDOW_PART: u64 = 10;
+/// The window's part of the tier, in percent.
+const WINDOW_PERCENT: u64 = 15;
 
 #[derive(Debug)]
 pub(super) struct Ledger {
@@ -19,23 +19,27 @@ pub(super) struct Ledger {
     pub(super) evictions: u64,
 }
 
+fn window_of(whole: u64) -> u64 {
+    whole / 100 * WINDOW_PERCENT + whole % 100 * WINDOW_PERCENT / 100
+}
+
 /// One part's bounds, and what is in it. Each of its entries has exactly one rank in the ranking, beside leftovers.
 #[derive(Debug)]
 struct Share {
     part: Part,
     max_bytes: u64,
-    max_entries: usize,
+    max_entries: u64,
     bytes: u64,
-    entries: usize,
+    entries: u64,
     ranking: Ranking,
 }
 
 impl Ledger {
     pub(super) fn new(bounds: Bounds) -> Self {
-        let window_bytes = bounds.max_bytes / WINDOW_PART;
-        let max_entries = bounds.max_entries.unwrap_or(usize::MAX);
+        let window_bytes = window_of(bounds.max_bytes);
+        let max_entries = bounds.max_entries.map_or(u64::MAX, |max| max as u64);
         // A bound of a few entries leaves room for one newcomer; a bound of one has no window.
-        let window_entries = (max_entries / 10).max(1).min(max_entries.saturating_sub(1));
+        let window_entries = window_of(max_entries).max(1).min(max_entries.saturating_sub(1));
         Self {
             window: Share::new(Part::Window, window_bytes, window_entries),
             main: Share::new(Part::Main, bounds.max_bytes - window_bytes, max_entries - window_entries),
@@ -43,7 +47,7 @@ impl Ledger {
         }
     }
 
-    pub(super) fn entries(&self) -> usize {
+    pub(super) fn entries(&self) -> u64 {
         self.window.entries + self.main.entries
     }
 
@@ -105,7 +109,7 @@ impl Ledger {
         }
         let mut victims: Vec<Rank> = Vec::new();
         let mut freed = 0;
-        while !self.main.fits(candidate.cost.saturating_sub(freed), 1usize.saturating_sub(victims.len())) {
+        while !self.main.fits(candidate.cost.saturating_sub(freed), 1u64.saturating_sub(victims.len() as u64)) {
             let Some(victim) = self.main.take_least(shelves) else { break };
             let Some(weight) = weigh(shelves, victim, Part::Main) else { continue };
             victims.push(victim);
@@ -159,11 +163,11 @@ impl Ledger {
 }
 
 impl Share {
-    fn new(part: Part, max_bytes: u64, max_entries: usize) -> Self {
+    fn new(part: Part, max_bytes: u64, max_entries: u64) -> Self {
         Self { part, max_bytes, max_entries, bytes: 0, entries: 0, ranking: Ranking::default() }
     }
 
-    fn fits(&self, more_bytes: u64, more_entries: usize) -> bool {
+    fn fits(&self, more_bytes: u64, more_entries: u64) -> bool {
         self.bytes.saturating_add(more_bytes) <= self.max_bytes
             && self.entries.saturating_add(more_entries) <= self.max_entries
     }

@@ -46,10 +46,11 @@ impl Ranking {
     }
 
     /// Throws leftovers away where they outnumber the `live` ranks.
-    pub(super) fn sweep(&mut self, live: usize, present: impl Fn(Rank) -> Option<u64>) {
-        if self.0.len() > 2 * live + SLACK {
+    pub(super) fn sweep(&mut self, live: u64, present: impl Fn(Rank) -> Option<u64>) {
+        let most = usize::try_from(live).unwrap_or(usize::MAX).saturating_mul(2).saturating_add(SLACK);
+        if self.0.len() > most {
             self.0.retain(|Reverse(rank)| present(*rank).is_some());
-            self.0.shrink_to(2 * live + SLACK);
+            self.0.shrink_to(most);
         }
     }
 

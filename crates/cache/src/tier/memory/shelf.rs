@@ -144,6 +144,17 @@ impl Shelf {
         indices
     }
 
+    /// Takes everything away at once; frequencies stay. The caller frees what was there, best without a lock.
+    pub(super) fn clear(&mut self) -> Self {
+        let sketch = std::mem::take(&mut self.sketch);
+        std::mem::replace(self, Self { sketch, next_born: self.next_born, ..Self::default() })
+    }
+
+    /// All that is kept.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().flatten()
+    }
+
     /// All slots in use.
     pub(super) fn indices(&self) -> Vec<u32> {
         self.table.iter().copied().collect()

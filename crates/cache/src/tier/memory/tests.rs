@@ -250,3 +250,14 @@ fn many_threads_keep_the_bounds_and_find_only_their_own() {
     tier.purge(Purge::All, false);
     assert_eq!((tier.usage().entries, tier.usage().bytes), (0, 0));
 }
+
+#[test]
+fn what_a_value_was_read_into_is_not_held_on_to() {
+    let buffer = Bytes::from(vec![b'a'; 100_000]);
+    let mut response = Response::new(Bytes::new());
+    let value = http::HeaderValue::from_maybe_shared(buffer.slice(10..20)).unwrap();
+    response.headers_mut().insert("x-note", value);
+    let entry = Entry::new(response, &HeaderMap::new(), &Policy::image(), Timestamp::UNIX_EPOCH);
+    assert!(buffer.is_unique(), "the entry shares the buffer");
+    assert_eq!(entry.head.headers["x-note"], "aaaaaaaaaa");
+}

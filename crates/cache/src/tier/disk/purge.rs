@@ -1,0 +1,72 @@
+//! Purges: what is taken away is gone from the disk before the call returns, so that no restart brings it back.
+//!
+//! All happens under the gate: an entry that is being written gets its name before, and is found, or not at all. Called by
+//! the tier, which has had scanned what the purge may name.
+
+use std::io;
+use std::sync::atomic::Ordering;
+
+use super::folder::SHARDS;
+use super::{Shared, scan, writer};
+use crate::Purge;
+use crate::tier::Dropped;
+
+impl Shared {
+    /// 1. forget, 2. remove the files, those of evicted entries too, 3. sync.
+    pub(super) fn purge(&self, what: Purge<'_>) -> Dropped {
+        let _gate = self.gate.lock();
+        let mut shelf = self.shelf.lock();
+        let dropped = shelf.purge(what);
+        let names = shelf.take_doomed(usize::MAX);
+        drop(shelf);
+        let mut shards: Vec<usize> = names.iter().map(|name| name.shard()).collect();
+        shards.sort_unstable();
+        shards.dedup();
+        let left = writer::remove(self, names);
+        let failed = shards.into_iter().filter_map(|shard| self.folder.sync_shard(shard).err()).last();
+        if !left.is_empty() || failed.is_some() {
+            self.warn_of_return(failed);
+        }
+        dropped
+    }
+
+    /// One rename takes all files away, whether or not they are known.
+    pub(super) fn purge_all(&self) -> Dropped {
+        let _scanning = self.scanning.lock();
+        let _gate = self.gate.lock();
+        let cleared = self.folder.clear();
+        let mut shelf = self.shelf.lock();
+        let dropped = shelf.clear();
+        shelf.chores.has_trash = true;
+        drop(shelf);
+        (0..SHARDS).for_each(|shard| scan::mark_scanned(self, shard));
+        self.work.notify_all();
+        if let Err(error) = cleared {
+            self.counters.write_errors.fetch_add(1, Ordering::Relaxed);
+            self.warn_of_return(Some(error));
+        }
+        dropped
+    }
+
+    pub(super) fn soft_purge(&self, what: Purge<'_>) -> Dropped {
+        let _gate = self.gate.lock();
+        let (dropped, names) = self.shelf.lock().soft_purge(what);
+        let mut failed = None;
+        for name in names {
+            match self.folder.mark(name) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => failed = Some(error),
+                _ => {}
+            }
+        }
+        if failed.is_some() {
+            self.counters.write_errors.fetch_add(1, Ordering::Relaxed);
+            self.warn_of_return(failed);
+        }
+        dropped
+    }
+
+    fn warn_of_return(&self, error: Option<io::Error>) {
+        let dir = self.folder.path().display();
+        tracing::warn!(?error, %dir, "files could not be changed: what was purged may come back after a restart");
+    }
+}

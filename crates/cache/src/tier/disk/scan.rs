@@ -1,0 +1,107 @@
+//! The scan: finds out what a former process left in the folder, shard by shard.
+//!
+//! A thread of its own goes through all shards; whoever needs a shard before that (a lookup, a purge) scans it at once,
+//! so that every answer is right from the first moment. Only heads are read: a body is checked when it is asked for.
+//! What is no record is removed. Over the bound, entries are evicted as they come.
+
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::Ordering;
+
+use parking_lot::MutexGuard;
+
+use super::Shared;
+use super::folder::{Name, SHARDS};
+use super::record::{PREAMBLE, Preamble};
+use super::shelf::Stray;
+
+/// What is read of a file at first: most heads are shorter, in bytes.
+const FIRST_READ: usize = 2048;
+
+/// Goes through all shards, unless the tier is dropped before.
+pub(super) fn run(shared: &Shared) {
+    for shard in 0..SHARDS {
+        if shared.shelf.lock().chores.is_closing {
+            return;
+        }
+        ensure(shared, shard);
+    }
+    let (entries, bytes, evictions) = shared.shelf.lock().usage();
+    tracing::info!(dir = %shared.folder.path().display(), entries, bytes, evictions, "the disk tier knows its entries");
+}
+
+/// Scans all shards that have not been.
+pub(super) fn ensure_all(shared: &Shared) {
+    (0..SHARDS).for_each(|shard| ensure(shared, shard));
+}
+
+/// Scans a shard unless it has been.
+pub(super) fn ensure(shared: &Shared, shard: usize) {
+    let is_scanned = || shared.scanned.get(shard).is_none_or(|scanned| scanned.load(Ordering::Acquire));
+    if is_scanned() {
+        return;
+    }
+    let scanning = shared.scanning.lock();
+    if is_scanned() {
+        return;
+    }
+    if let Err(error) = scan(shared, shard) {
+        tracing::warn!(%error, dir = %shared.folder.path().display(), shard, "the disk tier can't read a shard");
+    }
+    mark_scanned(shared, shard);
+    // Handed over: the background scan would take it again at once, and a lookup wait for many shards.
+    MutexGuard::unlock_fair(scanning);
+}
+
+/// Notes that nothing is to be found in a shard any more; `scanning` must be held.
+pub(super) fn mark_scanned(shared: &Shared, shard: usize) {
+    if let Some(scanned) = shared.scanned.get(shard) {
+        scanned.store(true, Ordering::Release);
+    }
+}
+
+/// Whether all shards have been scanned.
+pub(super) fn is_done(shared: &Shared) -> bool {
+    shared.scanned.iter().all(|scanned| scanned.load(Ordering::Acquire))
+}
+
+fn scan(shared: &Shared, shard: usize) -> io::Result<()> {
+    for name in shared.folder.list(shard)? {
+        // From the question to the answer no file comes or goes, so no slot is made for one that has just been removed.
+        let gate = shared.gate.lock();
+        if shared.shelf.lock().knows(name) {
+            continue;
+        }
+        match read(shared, name) {
+            Ok(Some(stray)) => shared.shelf.lock().adopt(&stray),
+            Ok(None) => {
+                shared.counters.corrupt.fetch_add(1, Ordering::Relaxed);
+                shared.shelf.lock().doom(name);
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(_) => {
+                shared.counters.read_errors.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        MutexGuard::unlock_fair(gate);
+    }
+    shared.work.notify_all();
+    Ok(())
+}
+
+/// Reads the head of a file; `None` where it is no record of that name.
+fn read(shared: &Shared, name: Name) -> io::Result<Option<Stray>> {
+    let (file, file_len) = shared.folder.open_file(name)?;
+    let mut bytes = vec![0; FIRST_READ.min(usize::try_from(file_len).unwrap_or(FIRST_READ))];
+    file.read_exact_at(&mut bytes, 0)?;
+    let Some(preamble) = Preamble::read(&bytes).filter(|preamble| preamble.file_len() == Some(file_len)) else {
+        return Ok(None);
+    };
+    let read = bytes.len();
+    bytes.resize(PREAMBLE + preamble.head_len, 0);
+    if let Some(rest) = bytes.get_mut(read..) {
+        file.read_exact_at(rest, read as u64)?;
+    }
+    let head = preamble.read_head(&bytes[PREAMBLE..]);
+    Ok(head.filter(|(key, head)| Name::new(key, &head.vary) == name).map(|(_, head)| Stray { name, head, file_len }))
+}

@@ -1,0 +1,60 @@
+//! What a purge does to the shelf: the part under its lock, before any file is touched.
+
+use std::hash::BuildHasher;
+
+use super::{Name, Shelf, Slots, hash_key};
+use crate::Purge;
+use crate::tier::Dropped;
+
+impl Shelf {
+    /// Takes out what `what` names; its names are doomed.
+    pub(in crate::tier::disk) fn purge(&mut self, what: Purge<'_>) -> Dropped {
+        let mut dropped = Dropped::default();
+        for at in self.named(what) {
+            dropped.entries += 1;
+            dropped.bytes += self.remove(at);
+        }
+        dropped
+    }
+
+    /// Marks what `what` names as stale; the files of the names that come along are to be marked too.
+    pub(in crate::tier::disk) fn soft_purge(&mut self, what: Purge<'_>) -> (Dropped, Vec<Name>) {
+        let (mut dropped, mut names) = (Dropped::default(), Vec::new());
+        for at in self.named(what) {
+            let Some(slot) = self.slots.get_mut(at).filter(|slot| !slot.is_soft_purged) else { continue };
+            slot.is_soft_purged = true;
+            dropped.entries += 1;
+            dropped.bytes += slot.bytes;
+            match self.waiting.get(&slot.ticket) {
+                Some(waiting) => {
+                    waiting.entry.head.soft_purge();
+                }
+                None => names.push(slot.name),
+            }
+        }
+        (dropped, names)
+    }
+
+    fn named(&self, what: Purge<'_>) -> Vec<u32> {
+        match what {
+            Purge::Key(key) => self.slots.under(hash_key(key)).map(|(at, _)| at).collect(),
+            Purge::Tag(tag) => {
+                let hash = self.tag_hasher.hash_one(tag);
+                let named = self.slots.iter().filter(|(_, slot)| slot.tags.contains(&hash));
+                named.map(|(at, _)| at).collect()
+            }
+            Purge::All => self.slots.iter().map(|(at, _)| at).collect(),
+        }
+    }
+
+    /// Forgets everything: the files are gone.
+    pub(in crate::tier::disk) fn clear(&mut self) -> Dropped {
+        let dropped = Dropped { entries: self.slots.len() as u64, bytes: self.bytes };
+        self.slots = Slots::new();
+        self.waiting.clear();
+        self.queue.clear();
+        self.doomed.clear();
+        (self.bytes, self.queue_bytes) = (0, 0);
+        dropped
+    }
+}

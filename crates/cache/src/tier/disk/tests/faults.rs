@@ -1,0 +1,176 @@
+//! A disk that is full, broken or slow, and what happens in the middle of a write.
+
+use std::io::Write;
+use std::sync::OnceLock;
+
+use super::*;
+
+/// A medium on which files may grow to a limit, and no further.
+#[derive(Debug, Default)]
+struct Full(AtomicU64);
+
+struct Limited {
+    file: Box<dyn Write>,
+    left: usize,
+}
+
+impl Medium for Full {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn Write>> {
+        let left = usize::try_from(self.0.load(Ordering::Relaxed)).unwrap();
+        Ok(Box::new(Limited { file: Plain.create(path)?, left }))
+    }
+}
+
+impl Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.left == 0 {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let written = self.file.write(&bytes[..bytes.len().min(self.left)])?;
+        self.left -= written;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// A medium on which something happens just before a file is written.
+#[derive(Debug, Default)]
+struct Meanwhile {
+    disk: OnceLock<Arc<Shared>>,
+    soft: bool,
+}
+
+impl Medium for Meanwhile {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn Write>> {
+        if let Some(shared) = self.disk.get() {
+            let what = Purge::Key(&key(1));
+            if self.soft {
+                shared.soft_purge(what)
+            } else {
+                shared.purge(what)
+            };
+        }
+        Plain.create(path)
+    }
+}
+
+fn temporaries(dir: &TempDir) -> usize {
+    fs::read_dir(dir.path().join("tmp")).unwrap().count()
+}
+
+#[test]
+fn a_full_disk_stops_writes_and_not_reads() {
+    let dir = TempDir::new().unwrap();
+    let medium = Arc::new(Full::default());
+    medium.0.store(u64::MAX, Ordering::Relaxed);
+    let config = |retry_pause| Config { retry_pause, ..Config::new(dir.path(), 1 << 20) };
+    let disk = Disk::open_on(config(Duration::MAX / 4), Arc::clone(&medium) as Arc<dyn Medium>).unwrap();
+    put(&disk, 1, 1000);
+    work(&disk);
+    medium.0.store(500, Ordering::Relaxed);
+    for name in [2, 3, 4] {
+        assert!(put(&disk, name, 1000), "nobody knows yet");
+    }
+    work(&disk);
+    assert_eq!((disk.counts().write_errors, temporaries(&dir), files(&dir).len()), (1, 0, 1));
+    assert!(find(&disk, 1).is_some());
+    assert!((2..5).all(|name| find(&disk, name).is_none()));
+    assert!(!put(&disk, 5, 1000), "not tried before the pause is over");
+    assert!(!put(&disk, 1, 2000));
+    work(&disk);
+    assert!(find(&disk, 1).is_none() && files(&dir).is_empty(), "the older one is gone even so");
+    assert_eq!((disk.usage().entries, disk.usage().bytes, disk.counts().write_errors), (0, 0, 1));
+    drop(disk);
+
+    let disk = Disk::open_on(config(Duration::ZERO), Arc::clone(&medium) as Arc<dyn Medium>).unwrap();
+    put(&disk, 1, 1000);
+    work(&disk);
+    assert_eq!(disk.counts().write_errors, 1);
+    medium.0.store(u64::MAX, Ordering::Relaxed);
+    assert!(put(&disk, 1, 1000), "the pause is over");
+    work(&disk);
+    assert_eq!((disk.counts().writes, files(&dir).len()), (1, 1));
+    assert!(disk.shared.shelf.lock().is_in_order());
+}
+
+#[test]
+fn a_folder_that_breaks_away_stops_writes_until_it_is_back() {
+    let dir = TempDir::new().unwrap();
+    let config = Config { retry_pause: Duration::ZERO, ..Config::new(dir.path(), 1 << 20) };
+    let disk = Disk::open_on(config, Arc::new(Plain)).unwrap();
+    put(&disk, 1, 1000);
+    work(&disk);
+    fs::rename(dir.path().join("tmp"), dir.path().join("gone")).unwrap();
+    put(&disk, 2, 1000);
+    work(&disk);
+    assert!(find(&disk, 1).is_some() && find(&disk, 2).is_none());
+    fs::rename(dir.path().join("gone"), dir.path().join("tmp")).unwrap();
+    put(&disk, 2, 1000);
+    work(&disk);
+    assert_eq!((files(&dir).len(), disk.counts().write_errors), (2, 1));
+}
+
+#[test]
+fn a_file_that_vanished_is_a_miss() {
+    let dir = TempDir::new().unwrap();
+    let disk = still(&dir, 1 << 20);
+    put(&disk, 1, 1000);
+    work(&disk);
+    fs::remove_file(path(&disk, 1)).unwrap();
+    assert!(find(&disk, 1).is_none());
+    assert_eq!((disk.usage().entries, disk.usage().bytes, disk.counts().read_errors), (0, 0, 1));
+}
+
+#[test]
+fn a_purge_in_the_middle_of_a_write_is_not_undone() {
+    for soft in [false, true] {
+        let dir = TempDir::new().unwrap();
+        let medium = Arc::new(Meanwhile { soft, ..Meanwhile::default() });
+        let disk = Disk::open_on(Config::new(dir.path(), 1 << 20), Arc::clone(&medium) as Arc<dyn Medium>).unwrap();
+        scan::ensure_all(&disk.shared);
+        medium.disk.set(Arc::clone(&disk.shared)).unwrap();
+        put(&disk, 1, 1000);
+        put(&disk, 2, 1000);
+        work(&disk);
+        assert_eq!((files(&dir).len(), temporaries(&dir)), (if soft { 2 } else { 1 }, 0));
+        assert_eq!(find(&disk, 1).map(|entry| entry.head.is_soft_purged()), soft.then_some(true));
+        assert!(!find(&disk, 2).unwrap().head.is_soft_purged());
+        disk.shared.shelf.lock().assert_sound();
+    }
+}
+
+#[test]
+fn writers_readers_and_purges_at_once_leave_index_and_files_agreed() {
+    let dir = TempDir::new().unwrap();
+    let disk = Disk::open(Config::new(dir.path(), 40 * 4096)).unwrap();
+    thread::scope(|scope| {
+        for worker in 0..4_usize {
+            let disk = &disk;
+            scope.spawn(move || {
+                for step in 0..400 {
+                    let name = (step * 7 + worker * 3) % 60;
+                    match step % 9 {
+                        0 => drop(disk.purge(Purge::Key(&key(name)), step % 2 == 0)),
+                        1..5 => drop(put(disk, name, 1000 + name)),
+                        _ => assert!(find(disk, name).is_none_or(|found| found.body.len() == 1000 + name)),
+                    }
+                }
+                if worker == 0 {
+                    disk.purge(Purge::All, false);
+                }
+            });
+        }
+    });
+    disk.flush();
+    disk.shared.shelf.lock().assert_sound();
+    let known = disk.usage();
+    assert_eq!(files(&dir).len() as u64, known.entries);
+    assert_eq!((0..60).filter(|name| find(&disk, *name).is_some()).count() as u64, known.entries);
+    drop(disk);
+    let disk = still(&dir, 40 * 4096);
+    scan::ensure_all(&disk.shared);
+    assert_eq!((disk.usage().entries, disk.usage().bytes), (known.entries, known.bytes));
+}
