@@ -1,7 +1,6 @@
-//! The edge as a process of its own: in front of an origin, of any HTTP server, of nothing, and of itself.
+//! The edge as a process of its own in front of an Orbit origin. Other backends are in `backends`, scripted ones in the files
+//! of what they do.
 
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
 use std::sync::Barrier;
 
 use serde_json::json;
@@ -135,70 +134,11 @@ fn what_the_origin_says_of_a_missing_image_is_not_kept() {
 }
 
 #[test]
-fn an_edge_that_asks_itself_says_so() {
-    let port = free_port();
-    let address = format!("127.0.0.1:{port}");
-    let edge = Launch::edge(&format!("http://{address}")).words(&["--listen", &address]).start();
-    for path in ["/api/images/fox", "/images/fox"] {
-        edge.client.get(path).expect_problem(508, "loop");
-    }
-    edge.client.upload("/images", &tiny(0)).expect_problem(508, "loop");
-}
-
-#[test]
-fn any_http_server_can_be_the_upstream() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(folder.path().join("images/sub")).unwrap();
-    std::fs::write(folder.path().join("images/sub/rocket.jpg"), photo("rocket.jpg")).unwrap();
-    let port = free_port();
-    let _python = Python::serve(folder.path(), port);
-    let edge = Launch::edge(&format!("http://127.0.0.1:{port}")).start();
-    let miss = eventually("the upstream to listen", || {
-        Some(edge.client.get("/api/images/sub/rocket.jpg")).filter(|answer| answer.status != 502)
-    });
-    assert_eq!((miss.status, miss.header("x-cache"), miss.header("content-type")), (200, "MISS", "image/jpeg"));
-    let hit = edge.client.get("/api/images/sub/rocket.jpg").expect(200);
-    assert_eq!((hit.header("x-cache"), &hit.body), ("HIT", &photo("rocket.jpg")));
-    let part = edge.client.get_with("/api/images/sub/rocket.jpg", &[("range", "bytes=0-9")]).expect(206);
-    assert_eq!(part.body, photo("rocket.jpg")[..10]);
-    let date = miss.header("last-modified");
-    edge.client.get_with("/api/images/sub/rocket.jpg", &[("if-modified-since", date)]).expect(304);
-    edge.client.get("/api/images/none.jpg").expect(404);
-    let receipt = edge.client.post_json("/purge", &json!({ "all": true })).expect(200).json();
-    assert_eq!(receipt["removed"][0]["entries"], 1, "{receipt}");
-    assert_eq!(edge.client.get("/api/images/sub/rocket.jpg").expect(200).header("x-cache"), "MISS");
-}
-
-#[test]
 fn a_prompt_does_not_leave_by_the_edge() {
     let (_folder, origin, edge) = start();
     assert_eq!(origin.client.get("/images/fox/meta").json()["prompt"], "a secret fox");
     for path in ["/api/images/fox/meta", "/images/fox/meta", "/images", "/images?thread_id=t"] {
         let text = edge.client.get(path).text();
         assert!(!text.contains("secret"), "{path}: {text}");
-    }
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// Python's own file server, ended with the test.
-struct Python(Child);
-
-impl Python {
-    fn serve(folder: &std::path::Path, port: u16) -> Self {
-        let mut command = Command::new("python3");
-        command.args(["-m", "http.server", "--bind", "127.0.0.1", &port.to_string()]).current_dir(folder);
-        Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
-    }
-}
-
-impl Drop for Python {
-    fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to kill.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }

@@ -3,6 +3,7 @@
 //! - [`Launch`] and [`Server`]: a process with its data folder, stopped by its own id and killed when dropped.
 //! - [`Client`] and [`Answer`]: HTTP. [`Raw`]: bytes on a socket, for requests that no client would send.
 //! - [`get_by_http2`]: one request of HTTP/2, frame by frame.
+//! - [`Scripted`] with its [`Reply`]s and [`Gate`]s: an origin that does what a test tells it to.
 //! - [`Events`]: a thread's event stream. [`Folder`]: what lies in a data folder. [`fixtures`]: what to upload.
 //!
 //! What every answer has in common is checked here; what is right of a behaviour, the tests know.
@@ -11,19 +12,24 @@ mod client;
 mod events;
 pub(crate) mod fixtures;
 mod folder;
+mod gate;
 mod http2;
 mod orbit;
 mod raw;
+mod scripted;
 mod server;
 
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 pub(crate) use self::client::{Answer, Client};
 pub(crate) use self::events::{Events, Told};
 pub(crate) use self::folder::Folder;
+pub(crate) use self::gate::Gate;
 pub(crate) use self::http2::get_by_http2;
 pub(crate) use self::orbit::{Output, orbit};
 pub(crate) use self::raw::Raw;
+pub(crate) use self::scripted::{Reply, Scripted};
 pub(crate) use self::server::{Launch, Server};
 
 /// How long anything may take before a test gives up: far more than it does, on a busy machine too.
@@ -40,4 +46,30 @@ pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> 
         // The only pause of the suite: between two looks at a condition.
         std::thread::park_timeout(Duration::from_millis(2));
     }
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A body of this length that is like no other number's, and in which no two places are alike.
+pub(crate) fn bytes(number: u64, length: usize) -> Vec<u8> {
+    let words = (0_u64..).map(|place| (place ^ number << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
+    words.flatten().take(length).collect()
+}
+
+/// Asks for a path many times at once, on a connection each, and reads no answer yet.
+pub(crate) fn crowd(count: usize, server: &Server, path: &str, headers: &[(&str, &str)]) -> Vec<Raw> {
+    (0..count).map(|_| Raw::asking(server.address, path, headers)).collect()
+}
+
+/// Reads the crowd's answers, which must all be whole.
+pub(crate) fn answers(crowd: Vec<Raw>) -> Vec<Answer> {
+    crowd.into_iter().map(|mut raw| raw.answer().expect("a whole answer")).collect()
+}
+
+/// How many of the answers say this in `X-Cache`.
+pub(crate) fn outcomes(answers: &[Answer], outcome: &str) -> usize {
+    answers.iter().filter(|answer| answer.header("x-cache") == outcome).count()
 }

@@ -3,30 +3,50 @@
 //! One file a behaviour, each test a sentence; `harness` starts, asks and stops. All of it is one test binary.
 //!
 //! - in and out: `upload`, `serve`, `list`, `edge_alone`, `generate`
-//! - away, and never again: `purge`
-//! - when things end badly: `crash`, `shutdown`, `limits`
+//! - the edge as a cache: `policy`, `parts`, `keys`, `told`; in a storm `coalesce`; where it is old or the origin fails `stale`
+//! - the edge as a proxy: `pass`, `backends`
+//! - away, and never again: `purge`, `edge_purge`
+//! - when things end badly: `crash`, `shutdown`, `limits`, `disk`
 //! - how clients connect, and those who dawdle: `connections`, `tls`
-//! - who may: `access`
+//! - who may: `access`; who looks on: `observe`
 //! - the command line: `cli`
 
 #[cfg(test)]
 mod access;
 #[cfg(test)]
+mod backends;
+#[cfg(test)]
 mod cli;
+#[cfg(test)]
+mod coalesce;
 #[cfg(test)]
 mod connections;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod disk;
+#[cfg(test)]
 mod edge_alone;
+#[cfg(test)]
+mod edge_purge;
 #[cfg(test)]
 mod generate;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod list;
+#[cfg(test)]
+mod observe;
+#[cfg(test)]
+mod parts;
+#[cfg(test)]
+mod pass;
+#[cfg(test)]
+mod policy;
 #[cfg(test)]
 mod purge;
 #[cfg(test)]
@@ -34,6 +54,10 @@ mod serve;
 #[cfg(test)]
 mod shutdown;
 #[cfg(test)]
+mod stale;
+#[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod told;
 #[cfg(test)]
 mod upload;

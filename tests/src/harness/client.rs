@@ -1,10 +1,11 @@
 //! HTTP as tests see it: every status is an answer, bodies are whole, no proxy and no redirect is followed.
 
+use std::io::Read as _;
 use std::net::SocketAddr;
 
 use serde_json::Value;
-use ureq::Agent;
 use ureq::http::{HeaderMap, Request};
+use ureq::{Agent, BodyReader};
 
 use super::DEADLINE;
 
@@ -22,6 +23,13 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
+}
+
+/// An answer whose body is read as it comes; dropped before its end, it cuts the connection.
+pub(crate) struct Flow {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    body: BodyReader<'static>,
 }
 
 impl Client {
@@ -67,6 +75,12 @@ impl Client {
         self.agent.run(self.request("GET", path, headers).body(()).unwrap()).unwrap()
     }
 
+    /// The same, to be read as it comes.
+    pub(crate) fn flow(&self, path: &str, headers: &[(&str, &str)]) -> Flow {
+        let (parts, body) = self.open(path, headers).into_parts();
+        Flow { status: parts.status.as_u16(), headers: parts.headers, body: body.into_reader() }
+    }
+
     fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> ureq::http::request::Builder {
         let token = self.token.iter().map(|token| ("authorization", format!("Bearer {token}")));
         let headers = headers.iter().map(|&(name, value)| (name, value.to_owned())).chain(token);
@@ -101,6 +115,26 @@ impl Client {
 
     pub(crate) fn post_json(&self, path: &str, body: &Value) -> Answer {
         self.send("POST", path, &[("content-type", "application/json")], Some(body.to_string().as_bytes()))
+    }
+}
+
+impl Flow {
+    /// The next bytes, as many as are asked for.
+    pub(crate) fn read(&mut self, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        self.body.read_exact(&mut bytes).unwrap_or_else(|error| panic!("{length} bytes more: {error}"));
+        bytes
+    }
+
+    /// All that comes to the end, or the error that it ends with.
+    pub(crate) fn rest(mut self) -> std::io::Result<Vec<u8>> {
+        let mut rest = Vec::new();
+        self.body.read_to_end(&mut rest).map(|_| rest)
+    }
+
+    /// A header as text; empty where it is missing.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
     }
 }
 

@@ -37,7 +37,17 @@ impl Output {
 
 /// The binary with a clean environment.
 pub(crate) fn command() -> Command {
-    let mut command = Command::new(binary());
+    cleaned(Command::new(binary()))
+}
+
+/// The same behind a line of shell, which has the binary as `$0` and its words as `$@`.
+pub(crate) fn command_under(line: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", line]).arg(binary());
+    cleaned(command)
+}
+
+fn cleaned(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ORBIT_")) {
         command.env_remove(name);
     }

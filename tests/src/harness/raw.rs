@@ -30,21 +30,67 @@ impl Raw {
         self
     }
 
-    /// Reads one answer; `None` where the connection ends before its header does.
+    /// Connects and asks for a path; the answer is read later.
+    pub(crate) fn asking(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Self {
+        let mut raw = Self::connect(address);
+        raw.ask("GET", path, headers);
+        raw
+    }
+
+    /// Sends a request without a body.
+    pub(crate) fn ask(&mut self, method: &str, path: &str, headers: &[(&str, &str)]) -> &mut Self {
+        let fields: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        self.send(format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n{fields}\r\n"))
+    }
+
+    /// Reads one answer; `None` where the connection ends before the answer does.
     pub(crate) fn answer(&mut self) -> Option<Answer> {
+        let mut answer = self.header()?;
+        if answer.status < 200 || matches!(answer.status, 204 | 304) {
+            return Some(answer);
+        }
+        answer.body = match answer.header("transfer-encoding") {
+            "chunked" => self.chunks()?,
+            _ => {
+                let length = answer.headers.get("content-length");
+                self.take(length.map_or(0, |value| value.to_str().unwrap().parse().unwrap()))?
+            }
+        };
+        Some(answer)
+    }
+
+    /// Reads an answer's header alone, an interim one's too.
+    pub(crate) fn header(&mut self) -> Option<Answer> {
         let status_line = self.line()?;
         let status = status_line.split(' ').nth(1)?.parse().ok()?;
         let mut headers = HeaderMap::new();
         loop {
             let line = self.line()?;
-            let Some((name, value)) = line.split_once(": ") else { break };
+            let Some((name, value)) = line.split_once(':') else { break };
             let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
-            headers.append(name, HeaderValue::from_str(value).unwrap());
+            headers.append(name, HeaderValue::from_str(value.trim()).unwrap());
         }
-        let length = headers.get("content-length").map_or(0, |value| value.to_str().unwrap().parse().unwrap());
-        let mut body = vec![0; length];
-        self.reader.read_exact(&mut body).ok()?;
-        Some(Answer { status, headers, body })
+        Some(Answer { status, headers, body: Vec::new() })
+    }
+
+    /// Reads as many bytes as are asked for; `None` where the connection ends before.
+    pub(crate) fn take(&mut self, length: usize) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        self.reader.read_exact(&mut bytes).ok()?;
+        Some(bytes)
+    }
+
+    /// Reads a body that comes in chunks.
+    fn chunks(&mut self) -> Option<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let size = usize::from_str_radix(self.line()?.trim(), 16).ok()?;
+            body.extend(self.take(size)?);
+            self.line()?;
+            if size == 0 {
+                return Some(body);
+            }
+        }
     }
 
     /// Waits for the other side to hang up and returns what it said before.

@@ -4,7 +4,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::process::{Child, ChildStderr, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -16,6 +16,8 @@ use super::{Client, Folder, Output, eventually, orbit};
 pub(crate) struct Launch {
     words: Vec<String>,
     environment: Vec<(String, String)>,
+    /// No file of its may grow beyond this, in blocks of 512 bytes.
+    file_limit: Option<u32>,
 }
 
 impl Launch {
@@ -29,13 +31,18 @@ impl Launch {
         Self::role("origin").variable("ORBIT_DEMO_DELAY", "0ms").on(folder)
     }
 
-    /// `orbit edge` in front of an upstream.
+    /// `orbit edge` in front of an upstream; it keeps nothing on the disk unless words say so.
     pub(crate) fn edge(upstream: &str) -> Self {
         Self::role("edge").words(&["--upstream", upstream])
     }
 
+    /// The same as a plain shared cache of every path.
+    pub(crate) fn rfc(upstream: &str) -> Self {
+        Self::edge(upstream).words(&["--profile", "rfc"])
+    }
+
     fn role(role: &str) -> Self {
-        Self { words: vec![role.to_owned()], environment: Vec::new() }
+        Self { words: vec![role.to_owned()], environment: Vec::new(), file_limit: None }
     }
 
     /// Adds words to the command line.
@@ -59,13 +66,31 @@ impl Launch {
         self
     }
 
+    /// Lets every write fail that would make a file longer than this, in blocks of 512 bytes, as on a full disk.
+    pub(crate) fn file_limit(self, blocks: u32) -> Self {
+        Self { file_limit: Some(blocks), ..self }
+    }
+
+    /// Adds words unless there is one that begins like this.
+    fn unless(self, beginning: &str, words: &[&str]) -> Self {
+        if self.words.iter().any(|word| word.starts_with(beginning)) { self } else { self.words(words) }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = match self.file_limit {
+            None => orbit::command(),
+            Some(blocks) => orbit::command_under(&format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")),
+        };
+        command.args(&self.words).envs(self.environment.iter().cloned());
+        command
+    }
+
     /// Starts it on a free port, and waits until it says where it listens.
     pub(crate) fn start(self) -> Server {
-        let listens = self.words.iter().any(|word| word == "--listen");
-        let this = if listens { self } else { self.words(&["--listen", "127.0.0.1:0"]) };
-        let mut command = orbit::command();
-        command.args(&this.words).envs(this.environment.iter().cloned());
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let this = self.unless("--listen", &["--listen", "127.0.0.1:0"]);
+        // The usual folder would be shared with the edges of other tests.
+        let this = if this.words[0] == "edge" { this.unless("--disk", &["--disk", "0"]) } else { this };
+        let mut child = this.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Log::follow(child.stderr.take().unwrap());
         let mut first = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
