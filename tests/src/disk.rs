@@ -17,6 +17,7 @@ fn start() -> (Scripted, TempDir) {
     let origin = Scripted::start();
     origin.on("/images/fox", fox());
     origin.by("/images/none", |_| Reply::status(404));
+    origin.by("/purge", |_| Reply::status(404));
     origin.otherwise(|asked| Reply::ok(image(asked.path())).control("max-age=3600"));
     (origin, tempfile::tempdir().unwrap())
 }

@@ -7,7 +7,7 @@ use orbit_model::CacheKey;
 
 use crate::stack::Shared;
 use crate::tier::Dropped;
-use crate::{Cache, Head};
+use crate::{Cache, Head, Tier};
 
 /// What to purge.
 #[derive(Debug, Clone, Copy)]
@@ -51,13 +51,24 @@ impl Cache {
 }
 
 impl Shared {
+    /// The far tier goes first, and flights are marked again before the near one: a flight that begins in between may find the
+    /// old response in the far tier, and must not put it into the near one.
     fn purge(&self, what: Purge<'_>, soft: bool) -> Vec<Purged> {
-        // Which tags a response in flight will carry is not known yet: a purge by tag overtakes every flight.
+        let clear = |tier: &dyn Tier| {
+            self.overtake(what);
+            Purged { tier: tier.name(), dropped: tier.purge(what, soft) }
+        };
+        let far = self.far.as_deref().map(clear);
+        std::iter::once(clear(&*self.near)).chain(far).collect()
+    }
+
+    /// Marks the flights that may bring back what is purged. Which tags a response in flight will carry is not known yet: a
+    /// purge by tag overtakes every flight.
+    fn overtake(&self, what: Purge<'_>) {
         self.flights.overtake(|key| match what {
             Purge::Key(named) => key == named,
             Purge::Tag(_) | Purge::All => true,
         });
-        self.tiers().map(|tier| Purged { tier: tier.name(), dropped: tier.purge(what, soft) }).collect()
     }
 
     /// Drops what is stored under a key, because its upstream said that it is no more.

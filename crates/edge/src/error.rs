@@ -48,6 +48,7 @@ impl Error {
             Self::Refused(Refusal::Unauthorized) => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::Refused(_) => (StatusCode::FORBIDDEN, "forbidden"),
             Self::Loop => (StatusCode::LOOP_DETECTED, "loop"),
+            Self::Upstream(orbit_cache::Error::NotCached) => (StatusCode::GATEWAY_TIMEOUT, "not_cached"),
             Self::Upstream(orbit_cache::Error::Timeout) => (StatusCode::GATEWAY_TIMEOUT, "timeout"),
             Self::Upstream(_) => (StatusCode::BAD_GATEWAY, "unavailable"),
         }

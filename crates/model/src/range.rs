@@ -77,11 +77,14 @@ pub fn indices(part: &Range<u64>, len: usize) -> Range<usize> {
 }
 
 fn if_range_holds(headers: &HeaderMap, validators: &Validators) -> bool {
-    let Some(if_range) = headers.typed_get::<IfRange>() else {
-        return !headers.contains_key(http::header::IF_RANGE);
-    };
-    let modified = validators.last_modified.map(|at| system_time(at).into());
-    !if_range.is_modified(validators.etag.as_ref(), modified.as_ref())
+    let Some(value) = headers.get(http::header::IF_RANGE) else { return true };
+    // A date holds only where it is the very one that the response bears, not where it is later.
+    let date = value.to_str().ok().and_then(|text| httpdate::parse_http_date(text).ok());
+    if let Some(date) = date {
+        return validators.last_modified.is_some_and(|at| system_time(at) == date);
+    }
+    let tag = headers.typed_get::<IfRange>();
+    tag.is_some_and(|tag| !tag.is_modified(validators.etag.as_ref(), None))
 }
 
 #[cfg(test)]
