@@ -1,7 +1,7 @@
 //! The commands, a file each: what they measure, and how they show it.
 
-pub(crate) mod entry_cost;
 pub(crate) mod disk_engines;
+pub(crate) mod entry_cost;
 pub(crate) mod figures;
 pub(crate) mod hit_cost;
 pub(crate) mod hit_ratio;

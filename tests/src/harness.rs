@@ -3,6 +3,7 @@
 //! - [`Launch`] and [`Server`]: a process with its data folder, stopped by its own id and killed when dropped.
 //! - [`Client`] and [`Answer`]: HTTP. [`Raw`]: bytes on a socket, for requests that no client would send.
 //! - [`Scripted`] with its [`Reply`]s and [`Gate`]s: an origin that does what a test tells it to.
+//! - [`get_by_http2`]: one request of HTTP/2, frame by frame.
 //! - [`Events`]: a thread's event stream. [`Folder`]: what lies in a data folder. [`fixtures`]: what to upload.
 //!
 //! What every answer has in common is checked here; what is right of a behaviour, the tests know.
@@ -12,6 +13,7 @@ mod events;
 pub(crate) mod fixtures;
 mod folder;
 mod gate;
+mod http2;
 mod orbit;
 mod raw;
 mod scripted;
@@ -24,6 +26,7 @@ pub(crate) use self::client::{Answer, Client};
 pub(crate) use self::events::{Events, Told};
 pub(crate) use self::folder::Folder;
 pub(crate) use self::gate::Gate;
+pub(crate) use self::http2::get_by_http2;
 pub(crate) use self::orbit::{Output, orbit};
 pub(crate) use self::raw::Raw;
 pub(crate) use self::scripted::{Reply, Scripted};

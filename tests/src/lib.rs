@@ -7,6 +7,7 @@
 //! - the edge as a proxy: `pass`, `backends`
 //! - away, and never again: `purge`, `edge_purge`
 //! - when things end badly: `crash`, `shutdown`, `limits`, `disk`
+//! - how clients connect, and those who dawdle: `connections`, `tls`
 //! - who may: `access`; who looks on: `observe`
 //! - the command line: `cli`
 
@@ -18,6 +19,8 @@ mod backends;
 mod cli;
 #[cfg(test)]
 mod coalesce;
+#[cfg(test)]
+mod connections;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
@@ -52,6 +55,8 @@ mod serve;
 mod shutdown;
 #[cfg(test)]
 mod stale;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod told;
 #[cfg(test)]

@@ -58,7 +58,7 @@ pub enum Lookup {
 }
 
 /// What memory has for a request that it does not answer by itself.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Looked {
     stored: Option<Arc<Entry>>,
     directives: Directives,

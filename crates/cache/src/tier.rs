@@ -17,8 +17,8 @@ mod laws;
 mod memory;
 mod noop;
 
-pub use memory::{Bounds, Layout, Memory};
 pub use disk::Disk;
+pub use memory::{Bounds, Layout, Memory};
 pub use noop::Noop;
 
 /// A place for entries. Under one key there may be several, which their `Vary` tells apart.

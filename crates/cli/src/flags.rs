@@ -6,9 +6,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::{Result, bail};
 use bytesize::ByteSize;
 use clap::Args;
 use orbit_edge::{Map, Profile};
+
+use crate::server;
 
 /// Where images are stored if nobody says: the platform's folder for application data.
 pub(crate) fn default_data_dir() -> PathBuf {
@@ -34,6 +37,49 @@ pub(crate) struct Listening {
     /// Threads that answer requests; 0 takes one a core
     #[arg(long, env = "ORBIT_THREADS", default_value_t = 0, value_name = "N")]
     pub(crate) threads: usize,
+    /// The certificate for HTTPS, PEM, with those that lead to an authority; read again when it changes and on SIGHUP
+    #[arg(long, env = "ORBIT_TLS_CERT", value_name = "FILE")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of the certificate, PEM
+    #[arg(long, env = "ORBIT_TLS_KEY", value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Connections at once, more wait; without it half of the files that the process may open, 65,536 at the most
+    #[arg(long, env = "ORBIT_MAX_CONNECTIONS", value_name = "N")]
+    pub(crate) max_connections: Option<usize>,
+    /// The largest header of a request; beyond it the answer is 431
+    #[arg(long, env = "ORBIT_MAX_HEADER_BYTES", default_value = "32KiB", value_name = "SIZE")]
+    pub(crate) max_header_bytes: ByteSize,
+    /// How long a client may take for the TLS handshake and for a request's header
+    #[arg(long, env = "ORBIT_HEADER_TIMEOUT", default_value = "15s", value_parser = humantime::parse_duration, value_name = "TIME")]
+    pub(crate) header_timeout: Duration,
+    /// How long a connection may wait for its next request
+    #[arg(long, env = "ORBIT_IDLE_TIMEOUT", default_value = "75s", value_parser = humantime::parse_duration, value_name = "TIME")]
+    pub(crate) idle_timeout: Duration,
+    /// How long a client may take nothing of an answer, or give nothing of a request's body, before it is cut off
+    #[arg(long, env = "ORBIT_STALL_TIMEOUT", default_value = "30s", value_parser = humantime::parse_duration, value_name = "TIME")]
+    pub(crate) stall_timeout: Duration,
+}
+
+impl Listening {
+    /// How the server is to listen.
+    pub(crate) fn server(&self) -> Result<server::Config> {
+        let tls = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => {
+                Some(server::Files { certificate: certificate.clone(), key: key.clone() })
+            }
+            (None, None) => None,
+            (Some(_), None) => bail!("--tls-cert needs its private key: give --tls-key (ORBIT_TLS_KEY) too"),
+            (None, Some(_)) => bail!("--tls-key needs its certificate: give --tls-cert (ORBIT_TLS_CERT) too"),
+        };
+        let limits = server::Limits {
+            connections: self.max_connections,
+            header_bytes: usize::try_from(self.max_header_bytes.as_u64()).unwrap_or(usize::MAX),
+            header_timeout: self.header_timeout,
+            idle_timeout: self.idle_timeout,
+            stall_timeout: self.stall_timeout,
+        };
+        Ok(server::Config { address: self.listen, threads: self.threads, tls, limits })
+    }
 }
 
 /// What an origin keeps and makes.

@@ -1,45 +1,46 @@
-//! The HTTP server: one listening socket, a single-threaded runtime on each of several threads.
+//! The HTTP server: one listening socket, a thread that accepts, and a single-threaded runtime on each of several others.
 //!
-//! Every thread accepts from the same socket and keeps its connections to itself, so a request never moves between
-//! cores. HTTP/1.1 and, with prior knowledge, HTTP/2. A connection that stays silent is closed.
+//! 1. [`Server::bind`] listens, reads the certificate if there is one, and raises the limit of open files.
+//! 2. [`listener`] accepts, as many connections as there are places, and hands them to the threads evenly.
+//! 3. [`lane`] is one such thread; it cuts off clients that are too slow by the signs in [`pulse`].
+//! 4. [`connection`] is one connection: [`tls`], HTTP/1.1 or HTTP/2, over a [`socket`] that sends [`interim`] answers too.
+//! 5. [`service`] turns each request over to the [`Handler`].
 //!
 //! At shutdown nothing new is accepted, open requests finish within the grace period, and idle connections close. The
-//! threads end together: what one began another may wait for.
+//! threads end together: what one began another may wait for. Connections that were upgraded end with them.
 
-use std::convert::Infallible;
+mod config;
+mod connection;
+mod interim;
+mod lane;
+mod listener;
+mod pulse;
+mod service;
+mod signals;
+mod socket;
+mod tls;
+
 use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use axum::body::Body;
-use axum::response::Response;
-use http::Request;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use tokio::net::TcpStream;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use anyhow::Result;
 use tokio::sync::Barrier;
+use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
-/// How long a client may take to send a request's header, and how long a connection may wait for its next request.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
-/// How often an HTTP/2 connection on which nothing happens is asked whether anybody is there.
-const PING_INTERVAL: Duration = Duration::from_secs(20);
-/// The beginning of an HTTP/2 connection with prior knowledge (RFC 9113 section 3.4); no HTTP/1.1 method is `PRI`.
-const PREFACE: &[u8] = b"PRI";
+pub(crate) use self::config::{Config, Limits};
+pub(crate) use self::service::{Handler, Response, ResponseFuture};
+pub(crate) use self::signals::Signals;
+pub(crate) use self::tls::{Files, Tls};
+
+use self::connection::Serving;
+use self::listener::Lane;
+use self::pulse::Patience;
+
 /// How long open requests have to finish at shutdown.
 const GRACE: Duration = Duration::from_secs(10);
-/// Connections that may wait to be accepted.
-const BACKLOG: i32 = 1024;
-
-/// Answers one request.
-pub(crate) type Handler = Arc<dyn Fn(Request<Body>) -> ResponseFuture + Send + Sync>;
-/// The answer to come.
-pub(crate) type ResponseFuture = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// What must end before the threads do, apart from open requests.
 pub(crate) type Drain = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
@@ -49,21 +50,21 @@ pub(crate) type Drain = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>>
 pub(crate) struct Server {
     listener: TcpListener,
     threads: usize,
+    tls: Option<Arc<Tls>>,
+    limits: Limits,
+    places: usize,
 }
 
 impl Server {
-    /// Listens on `address`; `threads` of 0 takes one a core.
-    pub(crate) fn bind(address: SocketAddr, threads: usize) -> Result<Self> {
-        let explain =
-            || format!("cannot listen on {address}: choose another address with --listen, or port 0 for a free one");
-        let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
-        // The port may be bound again at once after a restart; another process that listens still keeps us out.
-        socket.set_reuse_address(true)?;
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into()).with_context(explain)?;
-        socket.listen(BACKLOG).with_context(explain)?;
+    /// Listens as `config` says.
+    pub(crate) fn bind(config: Config) -> Result<Self> {
+        config.validate()?;
+        let tls = config.tls.map(Tls::open).transpose()?.map(Arc::new);
+        let listener = listener::bind(config.address)?;
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Ok(Self { listener: socket.into(), threads: if threads == 0 { cores } else { threads } })
+        let threads = if config.threads == 0 { cores } else { config.threads };
+        let places = listener::places(config.limits.connections);
+        Ok(Self { listener, threads, tls, limits: config.limits, places })
     }
 
     /// Where it listens, with the port that was picked.
@@ -71,112 +72,62 @@ impl Server {
         Ok(self.listener.local_addr()?)
     }
 
+    /// The same as a URL.
+    pub(crate) fn url(&self) -> Result<String> {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        Ok(format!("{scheme}://{}", self.address()?))
+    }
+
+    /// The certificate, to be kept new.
+    pub(crate) fn tls(&self) -> Option<Arc<Tls>> {
+        self.tls.clone()
+    }
+
     /// Answers requests until `stop` is cancelled and what was begun has ended, `drain` included.
-    pub(crate) fn run(self, handler: &Handler, drain: &Drain, stop: &CancellationToken) -> Result<()> {
+    pub(crate) fn run(self, handler: &Arc<dyn Handler>, drain: &Drain, stop: &CancellationToken) -> Result<()> {
+        let Limits { header_timeout, idle_timeout, stall_timeout, .. } = self.limits;
+        let patience = Patience::new(header_timeout, idle_timeout, stall_timeout);
+        let serving = Arc::new(Serving::new(Arc::clone(handler), self.tls, &self.limits, stop.clone()));
         let together = Arc::new(Barrier::new(self.threads));
         std::thread::scope(|scope| {
-            let mut threads = Vec::new();
+            let (mut threads, mut lanes) = (Vec::new(), Vec::new());
             for number in 0..self.threads {
-                let listener = self.listener.try_clone()?;
-                let (handler, drain, stop) = (Arc::clone(handler), Arc::clone(drain), stop.clone());
-                let together = Arc::clone(&together);
+                let (door, inside) = unbounded_channel();
+                let (serving, drain, together) = (Arc::clone(&serving), Arc::clone(drain), Arc::clone(&together));
                 let serve = move || -> Result<()> {
-                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-                    runtime.block_on(async {
-                        let listener = tokio::net::TcpListener::from_std(listener)?;
-                        accept(listener, handler, stop).await;
-                        let end = async {
-                            together.wait().await;
-                            drain().await;
-                            together.wait().await;
-                        };
-                        if tokio::time::timeout(GRACE, end).await.is_err() {
-                            tracing::warn!("some work did not end in time and is broken off");
-                        }
-                        Ok(())
-                    })
+                    runtime()?.block_on(async {
+                        lane::run(inside, serving, patience, GRACE).await;
+                        end(&together, &drain).await;
+                    });
+                    Ok(())
                 };
                 threads.push(std::thread::Builder::new().name(format!("serve-{number}")).spawn_scoped(scope, serve)?);
+                lanes.push(Lane::new(door));
             }
+            let accepted = runtime()?.block_on(listener::accept(self.listener, self.places, lanes, stop.clone()));
             for thread in threads {
                 thread.join().unwrap_or_else(|_| anyhow::bail!("a server thread panicked"))?;
             }
-            Ok(())
+            accepted
         })
     }
 }
 
-/// One thread's loop.
-async fn accept(listener: tokio::net::TcpListener, handler: Handler, stop: CancellationToken) {
-    let open = GracefulShutdown::new();
-    loop {
-        let stream = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    // Out of file descriptors, most often: let some connections end before the next try.
-                    tracing::warn!(%error, "a connection was not accepted");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                }
-            },
-        };
-        tokio::spawn(serve(stream, Arc::clone(&handler), open.watcher(), stop.clone()));
-    }
-    drop(listener);
-    if tokio::time::timeout(GRACE, open.shutdown()).await.is_err() {
-        tracing::warn!("some requests did not finish in time and are broken off");
-    }
-}
-
-/// One connection, from its first byte to its end.
-async fn serve(stream: TcpStream, handler: Handler, watcher: Watcher, stop: CancellationToken) {
-    // A small answer is one packet; waiting to fill it would only delay it. A peer that has gone already says so below.
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request: Request<Incoming>| {
-        let answer = handler(request.map(Body::new));
-        async move { Ok::<_, Infallible>(answer.await) }
-    });
-    let mut first = [0; PREFACE.len()];
-    let length = tokio::select! {
-        () = stop.cancelled() => return,
-        () = tokio::time::sleep(HEADER_TIMEOUT) => return,
-        length = stream.peek(&mut first) => length.unwrap_or(0),
+/// Waits for the other threads and for what they all have begun.
+async fn end(together: &Barrier, drain: &Drain) {
+    let end = async {
+        together.wait().await;
+        drain().await;
+        together.wait().await;
     };
-    let io = TokioIo::new(stream);
-    let ended = if first[..length] == *PREFACE {
-        let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-        builder.timer(TokioTimer::new()).keep_alive_interval(PING_INTERVAL);
-        watcher.watch(builder.serve_connection(io, service)).await
-    } else {
-        let mut builder = hyper::server::conn::http1::Builder::new();
-        builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-        watcher.watch(builder.serve_connection(io, service)).await
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended early");
+    if tokio::time::timeout(GRACE, end).await.is_err() {
+        tracing::warn!("some work did not end in time and is broken off");
     }
 }
 
-/// The signals by which the process is asked to end: SIGTERM, and Ctrl-C.
-#[derive(Debug)]
-pub(crate) struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
 }
 
-impl Signals {
-    /// Listens from now on; before, a signal ends the process at once. Called in a runtime.
-    pub(crate) fn listen() -> Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    /// Waits for the next one.
-    pub(crate) async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

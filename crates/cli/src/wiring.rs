@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use http::Request;
+use hyper::body::Incoming;
 use orbit_codec::{Limits, Quality};
 use orbit_edge::{Backends, Disk, Pool, ServiceUpstream, Upstream, Upstreams};
 use orbit_model::{Access, EdgeStats, PurgeRequest, Removed};
@@ -18,17 +19,16 @@ use orbit_origin::{Copies, NoCopies};
 use orbit_store::{MemoryLog, Store};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt as _;
 
 use crate::clock::SystemClock;
 use crate::flags;
 use crate::output;
-use crate::server::{Drain, Handler, ResponseFuture, Server, Signals};
+use crate::server::{Drain, Handler, Response, ResponseFuture, Server, Signals};
 
 /// Everything that one process runs.
 pub(crate) struct Node {
     /// Answers requests.
-    handler: Handler,
+    handler: Arc<dyn Handler>,
     /// Ends what has no end of its own: event streams, queued concepts.
     stop: Box<dyn FnOnce() + Send>,
     /// What must end before the process does.
@@ -52,26 +52,18 @@ impl Node {
         // Set once, before the first request: the edge needs the origin's routes, and the origin the edge's copies.
         let _ = copies.0.set(edge.clone());
         let routes = pages.fallback_service(routes);
-        let handler: Handler = Arc::new(move |request| {
-            if orbit_edge::Edge::owns(request.uri().path()) {
-                let edge = edge.clone();
-                return Box::pin(async move { edge.handle(request).await.map(Body::new) });
-            }
-            by_routes(&routes, request)
-        });
-        Ok(Self::owning(origin, handler))
+        Ok(Self::owning(origin, Arc::new(Both { edge, routes })))
     }
 
     /// The origin alone.
     pub(crate) async fn origin(origin: &flags::Origin, access: &Access) -> Result<Self> {
         let origin = open_origin(&origin.data_dir, &origin.making, Arc::new(NoCopies), access).await?;
         let routes = origin.router();
-        let handler: Handler = Arc::new(move |request| by_routes(&routes, request));
-        Ok(Self::owning(origin, handler))
+        Ok(Self::owning(origin, Arc::new(routes)))
     }
 
     /// A node that owns truth: at its end what has been drawn is stored, and no change of an image is cut short.
-    fn owning(origin: orbit_origin::Origin, handler: Handler) -> Self {
+    fn owning(origin: orbit_origin::Origin, handler: Arc<dyn Handler>) -> Self {
         let stopped = origin.clone();
         let drain: Drain = Arc::new(move || {
             let origin = origin.clone();
@@ -107,10 +99,7 @@ impl Node {
         };
         let edge = orbit_edge::Edge::new(config, backends, access.clone(), Arc::new(SystemClock))?;
         let stopped = edge.clone();
-        let handler: Handler = Arc::new(move |request| {
-            let edge = edge.clone();
-            Box::pin(async move { edge.handle(request).await.map(Body::new) })
-        });
+        let handler = Arc::new(Alone(edge));
         Ok(Self { handler, stop: Box::new(move || stopped.stop()), drain: Arc::new(|| Box::pin(async {})) })
     }
 
@@ -127,8 +116,8 @@ impl Node {
         let runtime = runtime()?;
         let stop = CancellationToken::new();
         // Before the address is told: whoever has it may send a signal.
-        let mut signals = runtime.block_on(async { Signals::listen() })?;
-        output::line(&format!("listening on http://{}", server.address()?))?;
+        let mut signals = runtime.block_on(async { Signals::listen(server.tls()) })?;
+        output::line(&format!("listening on {}", server.url()?))?;
         let stopping = stop.clone();
         // Not waited for: what it does ends with the process.
         std::thread::spawn(move || match beside() {
@@ -143,7 +132,7 @@ impl Node {
             });
             runtime.block_on(async {
                 tokio::select! {
-                    () = signals.next() => tracing::info!("stopping: open requests finish first"),
+                    () = signals.ended() => tracing::info!("stopping: open requests finish first"),
                     () = stop.cancelled() => {}
                 }
             });
@@ -154,10 +143,44 @@ impl Node {
     }
 }
 
-/// Answers a request by a router, which never fails.
-fn by_routes(routes: &Router, request: Request<Body>) -> ResponseFuture {
-    let routes = routes.clone();
-    Box::pin(async move { routes.oneshot(request).await.unwrap_or_else(|never| match never {}) })
+/// The edge in front of the origin of the same process: images from the edge, the rest by routes.
+struct Both {
+    edge: orbit_edge::Edge,
+    routes: Router,
+}
+
+impl Handler for Both {
+    fn at_once(&self, request: &mut Request<Incoming>) -> Option<Response> {
+        if !orbit_edge::Edge::owns(request.uri().path()) {
+            return None;
+        }
+        self.edge.at_once(request)
+    }
+
+    fn answer(&self, request: Request<Body>) -> ResponseFuture {
+        let edge = self.edge.clone();
+        match request.uri().path() {
+            path if orbit_edge::Edge::owns(path) => Box::pin(async move { edge.handle(request).await }),
+            "/metrics" if request.method().is_safe() => {
+                Box::pin(async move { edge.metrics_text().map(orbit_edge::Body::from) })
+            }
+            _ => self.routes.answer(request),
+        }
+    }
+}
+
+/// The edge in front of another process, which answers everything.
+struct Alone(orbit_edge::Edge);
+
+impl Handler for Alone {
+    fn at_once(&self, request: &mut Request<Incoming>) -> Option<Response> {
+        self.0.at_once(request)
+    }
+
+    fn answer(&self, request: Request<Body>) -> ResponseFuture {
+        let edge = self.0.clone();
+        Box::pin(async move { edge.handle(request).await })
+    }
 }
 
 /// Runs what must be done before a server's own threads exist.

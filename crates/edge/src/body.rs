@@ -1,7 +1,7 @@
-//! The body of an answer of the edge.
+//! The body of an answer: bytes that are at hand, or a stream.
 //!
-//! A hit is one piece of bytes that the server can write as it is; everything else is a stream. The difference is
-//! visible here so that a hit costs no box and no virtual call.
+//! A hit is answered with bytes that the cache holds. They go to the connection as they are: no box around them and
+//! nothing to poll, which a body of any type ([`axum::body::Body`]) would cost on each request.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,20 +9,32 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-/// A body.
+/// What an answer carries after its header.
 #[derive(Debug)]
 pub enum Body {
-    /// The whole, in one piece; empty once it was read.
+    /// All of it, in one piece; empty once it is handed over.
     Whole(Bytes),
-    /// Anything else.
+    /// A stream, of known or unknown length.
     Streamed(axum::body::Body),
 }
 
 impl Body {
-    /// A body without bytes.
+    /// No bytes at all.
     #[must_use]
-    pub fn empty() -> Self {
+    pub const fn empty() -> Self {
         Self::Whole(Bytes::new())
+    }
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self::Whole(bytes)
     }
 }
 
@@ -37,6 +49,15 @@ impl From<orbit_cache::Body> for Body {
         match body {
             orbit_cache::Body::Whole(bytes) => Self::Whole(bytes),
             streamed => Self::Streamed(axum::body::Body::new(streamed)),
+        }
+    }
+}
+
+impl From<Body> for axum::body::Body {
+    fn from(body: Body) -> Self {
+        match body {
+            Body::Whole(bytes) => Self::from(bytes),
+            Body::Streamed(body) => body,
         }
     }
 }
@@ -65,5 +86,33 @@ impl http_body::Body for Body {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Streamed(body) => body.size_hint(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body::Body as _;
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn whole_bytes_are_handed_over_once_and_not_copied() {
+        let bytes = Bytes::from_static(b"picture");
+        let mut body = Body::from(bytes.clone());
+        assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(7), false));
+        let frame = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!(frame.as_ptr(), bytes.as_ptr());
+        assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(0), true));
+        assert!(body.frame().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn both_kinds_carry_the_same_bytes_as_either_type() {
+        for body in [Body::from(Bytes::from_static(b"x")), Body::from(axum::body::Body::from("x"))] {
+            assert_eq!(body.size_hint().exact(), Some(1));
+            assert_eq!(axum::body::Body::from(body).collect().await.unwrap().to_bytes(), "x");
+        }
+        assert!(Body::default().is_end_stream());
     }
 }

@@ -8,12 +8,10 @@
 //! 6. One count and one log line.
 
 use std::ops::Deref;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::response::IntoResponse as _;
-use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use orbit_cache::tier::{self, Bounds, Memory, Noop};
@@ -73,14 +71,6 @@ impl From<Arc<dyn Upstream>> for Backends {
     }
 }
 
-/// The answer to a request.
-pub enum Answer {
-    /// It is there.
-    Now(Response<Body>),
-    /// It takes asking.
-    Later(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
-}
-
 /// What a request names.
 enum Place {
     /// A resource that is cached.
@@ -97,6 +87,13 @@ pub(crate) struct Target {
     pub(crate) key: CacheKey,
     /// Its path and query at the upstream.
     pub(crate) uri: String,
+}
+
+/// A request for a cached resource that memory does not answer by itself.
+#[derive(Debug, Clone)]
+struct Open {
+    target: Target,
+    looked: Looked,
 }
 
 impl Edge {
@@ -150,28 +147,48 @@ impl Edge {
         path.starts_with(PUBLIC_PREFIX)
     }
 
-    /// Answers any request: at once what is fresh in memory, the rest in its time.
-    pub fn answer<B>(&self, request: Request<B>) -> Answer
+    /// The answer to a request for something that is fresh in memory, which takes no waiting.
+    ///
+    /// What was found out otherwise stays in the request's extensions, for [`Edge::handle`].
+    pub fn at_once<B>(&self, request: &mut Request<B>) -> Option<Response<Body>>
     where
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<axum::BoxError>,
+        B: http_body::Body,
     {
-        match self.place(&request) {
-            Place::Cached(target) if self.reads(&request) => self.cached(request, target),
-            Place::Cached(target) => self.not_read(request, target),
-            Place::Nothing => Answer::Now(self.refuse(Error::NotFound)),
-            Place::Elsewhere => {
-                let (edge, request) = (self.clone(), request.map(axum::body::Body::new));
-                Answer::Later(Box::pin(async move { edge.elsewhere(request).await.map(Body::from) }))
+        let Place::Cached(target) = self.place(request) else { return None };
+        if !self.reads(request) {
+            return None;
+        }
+        if self.marks.came_round(request.headers()) {
+            return Some(self.refuse(Error::Loop));
+        }
+        match self.cache.look(self.ask(request, &target)) {
+            Lookup::Fresh(found) => Some(self.finish(request, &target, found, None)),
+            Lookup::Other(looked) => {
+                request.extensions_mut().insert(Open { target, looked });
+                None
             }
         }
     }
 
-    /// The same, with a future in every case.
-    pub async fn handle(&self, request: Request<axum::body::Body>) -> Response<Body> {
-        match self.answer(request) {
-            Answer::Now(response) => response,
-            Answer::Later(response) => response.await,
+    /// Answers any request.
+    pub async fn handle(&self, mut request: Request<axum::body::Body>) -> Response<Body> {
+        if request.extensions().get::<Open>().is_none()
+            && let Some(response) = self.at_once(&mut request)
+        {
+            return response;
+        }
+        match request.extensions_mut().remove::<Open>() {
+            Some(open) => self.resolve(request.map(drop), open).await,
+            None => self.not_cached(request).await,
+        }
+    }
+
+    /// Answers what the cache has no part in.
+    async fn not_cached(&self, request: Request<axum::body::Body>) -> Response<Body> {
+        match self.place(&request) {
+            Place::Cached(target) => self.not_read(request, target).await,
+            Place::Nothing => self.refuse(Error::NotFound),
+            Place::Elsewhere => self.elsewhere(request).await.map(Body::from),
         }
     }
 
@@ -206,32 +223,16 @@ impl Edge {
         reads && !has_body && !goes_past && upgrade::wanted(request).is_none()
     }
 
-    /// Answers a GET or HEAD of a cached resource.
-    fn cached<B>(&self, request: Request<B>, target: Target) -> Answer
-    where
-        B: Send + 'static,
-    {
-        if self.marks.came_round(request.headers()) {
-            return Answer::Now(self.refuse(Error::Loop));
-        }
-        match self.cache.look(self.ask(&request, &target)) {
-            Lookup::Fresh(found) => Answer::Now(self.finish(&request, &target, found, None)),
-            Lookup::Other(looked) => {
-                let (edge, request) = (self.clone(), request.map(drop));
-                Answer::Later(Box::pin(async move { edge.resolve(request, target, looked).await }))
-            }
-        }
-    }
-
     fn ask<'a, B>(&self, request: &'a Request<B>, target: &'a Target) -> Ask<'a> {
         // An image that is asked for by HEAD will be asked for by GET.
         let method = if self.config.profile == Profile::Image { &Method::GET } else { request.method() };
         Ask { key: &target.key, method, headers: request.headers() }
     }
 
-    async fn resolve(self, request: Request<()>, target: Target, looked: Looked) -> Response<Body> {
+    async fn resolve(&self, request: Request<()>, open: Open) -> Response<Body> {
         let started = Instant::now();
-        let fetch = Fetch::new(&self, &request, &target);
+        let Open { target, looked } = open;
+        let fetch = Fetch::new(self, &request, &target);
         let ask = self.ask(&request, &target);
         match self.cache.resolve(ask, looked, move |question| fetch.clone().ask(question)).await {
             Ok(found) => self.finish(&request, &target, found, Some(started.elapsed())),
@@ -255,18 +256,14 @@ impl Edge {
     }
 
     /// A request for a cached resource that does not read it, or not only.
-    fn not_read<B>(&self, request: Request<B>, target: Target) -> Answer
-    where
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<axum::BoxError>,
-    {
+    async fn not_read(&self, request: Request<axum::body::Body>, target: Target) -> Response<Body> {
         let is_public = self.config.profile == Profile::Image && request.uri().path().starts_with(PUBLIC_PREFIX);
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         if is_public && *request.method() == Method::OPTIONS {
-            return Answer::Now(answer::preflight());
+            return answer::preflight();
         }
         if is_public && !reads {
-            return Answer::Now(self.refuse(Error::MethodNotAllowed));
+            return self.refuse(Error::MethodNotAllowed);
         }
         let uri = match self.config.profile {
             Profile::Rfc => target.uri,
@@ -275,8 +272,7 @@ impl Edge {
                 self.config.maps.iter().find_map(|map| map.target(asked)).unwrap_or(target.uri)
             }
         };
-        let (edge, request) = (self.clone(), request.map(axum::body::Body::new));
-        Answer::Later(Box::pin(async move { edge.pass_on_as(request, &uri).await.map(Body::from) }))
+        self.pass_on_as(request, &uri).await.map(Body::from)
     }
 
     /// Answers a path that is not cached: one of the edge's own, the app's or the upstream's.

@@ -26,7 +26,7 @@ mod upstream;
 pub use body::Body;
 pub use config::{Config, Disk};
 pub use error::Error;
-pub use handler::{Answer, Backends, Edge};
+pub use handler::{Backends, Edge};
 pub use informational::Informational;
 pub use path::Map;
 pub use profile::Profile;

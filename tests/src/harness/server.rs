@@ -94,7 +94,8 @@ impl Launch {
         let log = Log::follow(child.stderr.take().unwrap());
         let mut first = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
-        let Some(address) = first.trim_end().strip_prefix("listening on http://") else {
+        let url = first.trim_end().strip_prefix("listening on ");
+        let Some((_, address)) = url.and_then(|url| url.split_once("://")) else {
             let status = child.wait().unwrap();
             panic!("`orbit {}` did not start ({status}): {}", this.words.join(" "), log.text());
         };
@@ -135,6 +136,11 @@ impl Server {
     /// Asks it to end, and returns at once.
     pub(crate) fn terminate(&self) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+    }
+
+    /// Sends it any other signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Waits for its end.

@@ -15,7 +15,7 @@ use orbit_model::{Access, Concept, Job, JobRequest, ThreadId};
 
 use crate::client::Connection;
 use crate::commands::generate::follow::{Follow, News};
-use crate::server::Server;
+use crate::server::{Config, Server};
 use crate::wiring::{self, Node};
 use crate::{flags, output, page};
 
@@ -72,10 +72,10 @@ impl Demo {
 
     fn bind(&self) -> Result<Server> {
         if let Some(address) = self.listen {
-            return Server::bind(address, 0);
+            return Server::bind(Config::at(address));
         }
         let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        Server::bind(at(8000), 0).or_else(|_| Server::bind(at(0), 0))
+        Server::bind(Config::at(at(8000))).or_else(|_| Server::bind(Config::at(at(0))))
     }
 }
 

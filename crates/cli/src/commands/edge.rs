@@ -25,7 +25,7 @@ pub(crate) struct Edge {
 impl Edge {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let access = wiring::access(&self.listening)?;
-        let server = Server::bind(self.listening.listen, self.listening.threads)?;
+        let server = Server::bind(self.listening.server()?)?;
         Node::edge(&self.edge, &self.fronting, self.upstream, &access)?.run(server)?;
         Ok(ExitCode::SUCCESS)
     }

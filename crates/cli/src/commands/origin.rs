@@ -20,7 +20,7 @@ pub(crate) struct Origin {
 impl Origin {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let access = wiring::access(&self.listening)?;
-        let server = Server::bind(self.listening.listen, self.listening.threads)?;
+        let server = Server::bind(self.listening.server()?)?;
         let node = wiring::block_on(Node::origin(&self.origin, &access))??;
         node.run(server)?;
         Ok(ExitCode::SUCCESS)

@@ -22,7 +22,7 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let access = wiring::access(&self.listening)?;
-        let server = Server::bind(self.listening.listen, self.listening.threads)?;
+        let server = Server::bind(self.listening.server()?)?;
         let node = wiring::block_on(Node::serve(&self.origin, &self.edge, &access, page::router()))??;
         node.run(server)?;
         Ok(ExitCode::SUCCESS)

@@ -130,11 +130,19 @@ pub(super) fn encode_head(key: &CacheKey, head: &Head) -> Vec<u8> {
     out.extend_from_slice(&head.fetched_at.as_second().to_le_bytes());
     out.extend_from_slice(&head.fetched_at.subsec_nanosecond().to_le_bytes());
     // Taken apart by name, so that a new part of freshness cannot be forgotten here.
-    let Freshness { initial_age, lifetime, stale_while_revalidate, stale_if_error } = head.freshness;
-    for duration in [initial_age, lifetime, stale_while_revalidate, stale_if_error] {
+    let Freshness {
+        initial_age,
+        lifetime,
+        stale_while_revalidate,
+        stale_if_error,
+        stale_if_disconnected,
+        must_revalidate,
+    } = head.freshness;
+    for duration in [initial_age, lifetime, stale_while_revalidate, stale_if_error, stale_if_disconnected] {
         out.extend_from_slice(&duration.as_secs().to_le_bytes());
         out.extend_from_slice(&duration.subsec_nanos().to_le_bytes());
     }
+    out.push(u8::from(must_revalidate));
     put_count(&mut out, head.vary.fields().count());
     for (name, value) in head.vary.fields() {
         put_text(&mut out, name.as_str().as_bytes());
@@ -169,6 +177,8 @@ fn decode_head(bytes: &[u8]) -> Option<(CacheKey, Head)> {
         lifetime: rest.duration()?,
         stale_while_revalidate: rest.duration()?,
         stale_if_error: rest.duration()?,
+        stale_if_disconnected: rest.duration()?,
+        must_revalidate: rest.array::<1>()? != [0],
     };
     let mut vary = Vec::new();
     for _ in 0..rest.count()? {
