@@ -2,8 +2,8 @@
 //!
 //! - [`Launch`] and [`Server`]: a process with its data folder, stopped by its own id and killed when dropped.
 //! - [`Client`] and [`Answer`]: HTTP. [`Raw`]: bytes on a socket, for requests that no client would send.
-//! - [`Scripted`] with its [`Reply`]s and [`Gate`]s: an origin that does what a test tells it to.
 //! - [`get_by_http2`]: one request of HTTP/2, frame by frame.
+//! - [`Scripted`] with its [`Reply`]s and [`Gate`]s: an origin that does what a test tells it to.
 //! - [`Events`]: a thread's event stream. [`Folder`]: what lies in a data folder. [`fixtures`]: what to upload.
 //!
 //! What every answer has in common is checked here; what is right of a behaviour, the tests know.

@@ -44,15 +44,24 @@ pub struct Head {
 impl Head {
     /// Makes the head of a response to `request` that came at `now`; hop-by-hop fields are left out (RFC 9111 section 3.1).
     #[must_use]
-    pub fn new(
-        status: StatusCode,
-        mut headers: HeaderMap,
+    pub fn new(status: StatusCode, headers: HeaderMap, request: &HeaderMap, policy: &Policy, now: Timestamp) -> Self {
+        let (mut parts, ()) = http::Response::new(()).into_parts();
+        (parts.status, parts.headers) = (status, headers);
+        Self::after(Duration::ZERO, parts, request, policy, now)
+    }
+
+    /// The same of a response that took `delay` to come, which counts as age (RFC 9111 section 4.2.3).
+    #[must_use]
+    pub fn after(
+        delay: Duration,
+        response: http::response::Parts,
         request: &HeaderMap,
         policy: &Policy,
         now: Timestamp,
     ) -> Self {
+        let (status, mut headers) = (response.status, response.headers);
         // What has no lifetime at all is never stored, so how it would age does not matter.
-        let freshness = Freshness::of(status, &headers, policy, now).unwrap_or_default();
+        let freshness = Freshness::after(delay, status, &headers, policy, now).unwrap_or_default();
         // `*` is never stored either.
         let vary = Vary::of(&headers, request, policy).unwrap_or_default();
         hop_by_hop::remove(&mut headers);

@@ -183,18 +183,18 @@ where
             let fields = response.headers().clone();
             return self.not_modified(fields, forwarded, &candidates, reply).await;
         }
-        if status.is_server_error() && is_impersonal(response.headers()) {
-            return self.share_error(response, forwarded, reply).await;
-        }
         let fields = response.headers();
         let shared = &self.shared;
         let storable = storable::may_store(&self.method, &self.headers, status, fields, &shared.policy);
         let fits = response.body().length().is_none_or(|length| length <= shared.limits.max_body_bytes);
+        if storable.is_err() && status.is_server_error() && is_impersonal(fields) {
+            return self.share_error(response, forwarded, reply).await;
+        }
         if storable.is_err() || !fits || (as_asked && status != StatusCode::OK) {
             return self.release(response, forwarded, as_asked, reply).await;
         }
         let (parts, body) = response.into_parts();
-        let head = Head::new(parts.status, parts.headers, &self.headers, &shared.policy, shared.now());
+        let head = Head::after(forwarded.took, parts, &self.headers, &shared.policy, shared.now());
         shared.bypass.forget(&self.route(&head));
         match body {
             Body::Whole(body) => self.whole(Entry { head: Arc::new(head), body }, forwarded, reply),
@@ -224,7 +224,13 @@ where
         if let Some(entry) = selected {
             let shared = &self.shared;
             let head = entry.head.freshened(&fields, &self.headers, &shared.policy, shared.now());
-            return self.whole(Entry { head: Arc::new(head), body: entry.body.clone() }, forwarded, reply);
+            let entry = Entry { head: Arc::new(head), body: entry.body.clone() };
+            // The new fields may say that it is not for everyone after all.
+            let (status, fields) = (entry.head.status, &entry.head.headers);
+            return match storable::may_store(&self.method, &self.headers, status, fields, &shared.policy) {
+                Ok(()) => self.whole(entry, forwarded, reply),
+                Err(_) => self.withdraw(entry, forwarded, reply),
+            };
         }
         match self.ask(Some(Question::Whole(HeaderMap::new()))).await {
             Ok(Received { response, forwarded, .. }) if response.status() == StatusCode::NOT_MODIFIED => {
@@ -234,6 +240,15 @@ where
             Ok(received) => Box::pin(self.judge(received, reply)).await,
             Err((error, forwarded)) => self.fail(error, forwarded, reply),
         }
+    }
+
+    /// What was stored may not be kept any longer: the leader gets it as the last one.
+    fn withdraw(&self, entry: Entry, forwarded: Forwarded, reply: Reply) {
+        self.ticket.close();
+        self.shared.drop_key(&self.key);
+        self.ticket.flight.tell(Progress::Released);
+        let (head, body, outcome) = (entry.head, Body::Whole(entry.body), Outcome::Pass);
+        answer(reply, Ok(Found { head, body, outcome, tier: None, forwarded: Some(forwarded), stored: false }));
     }
 
     /// A response that is for the leader alone. Those who joined are released at once, and the key is remembered.

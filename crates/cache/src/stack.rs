@@ -272,6 +272,11 @@ impl Shared {
             match effect(&entry.head, parts.status, &parts.headers) {
                 Effect::Freshen => {
                     let head = entry.head.freshened(&parts.headers, ask.headers, &self.policy, self.clock.now());
+                    let method = &Method::GET;
+                    if storable::may_store(method, ask.headers, head.status, &head.headers, &self.policy).is_err() {
+                        self.drop_key(ask.key);
+                        continue;
+                    }
                     self.keep(ask.key, &Arc::new(Entry { head: Arc::new(head), body: entry.body.clone() }), flight);
                 }
                 Effect::Invalidate => self.drop_key(ask.key),
