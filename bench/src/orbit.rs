@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use orbit_model::{Stats, TierStats};
+use orbit_model::{EdgeStats, Stats};
 
 use crate::ask;
 use crate::peer::Peer;
@@ -83,10 +83,10 @@ impl Orbit {
         self.peer.pid()
     }
 
-    /// What the edge's memory holds, and how many requests it could answer so far.
-    pub(crate) fn memory(&self) -> Result<TierStats> {
+    /// What the edge keeps, and how requests ended so far.
+    pub(crate) fn edge_stats(&self) -> Result<EdgeStats> {
         let stats: Stats = ask::json(&format!("{}/stats", self.origin))?;
-        Ok(stats.edge.context("/stats shows no edge")?.memory)
+        stats.edge.context("/stats shows no edge")
     }
 
     fn start(role: &str, arguments: &[&Path], logs: &Path) -> Result<Self> {

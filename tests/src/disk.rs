@@ -16,8 +16,7 @@ const LENGTH: usize = 40_000;
 fn start() -> (Scripted, TempDir) {
     let origin = Scripted::start();
     origin.on("/images/fox", fox());
-    origin.by("/images/none", |_| Reply::status(404));
-    origin.by("/purge", |_| Reply::status(404));
+    origin.on("/purge", Reply::status(404));
     origin.otherwise(|asked| Reply::ok(image(asked.path())).control("max-age=3600"));
     (origin, tempfile::tempdir().unwrap())
 }

@@ -170,7 +170,6 @@ fn converse(stream: TcpStream, shared: &Shared) {
             }
         }
     }
-    wire.hang_up();
 }
 
 impl Shared {

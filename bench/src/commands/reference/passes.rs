@@ -70,8 +70,8 @@ impl Target<'_> {
 
     /// The edge's hits and misses so far.
     fn counts(&self) -> Result<Option<[u64; 2]>> {
-        let memory = self.edge.map(Orbit::memory).transpose()?;
-        Ok(memory.map(|memory| [memory.hits, memory.misses]))
+        let edge = self.edge.map(Orbit::edge_stats).transpose()?;
+        Ok(edge.map(|edge| [edge.memory.hits, edge.misses]))
     }
 }
 

@@ -99,14 +99,17 @@ impl Wire {
         }
     }
 
-    pub(super) fn hang_up(&self) {
-        let _ = self.stream.shutdown(Shutdown::Both);
-    }
-
     fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         self.reader.read_line(&mut line).ok()?;
         line.strip_suffix("\r\n").map(str::to_owned)
+    }
+}
+
+/// Hangs up, also where a script has panicked: its test must not wait for an answer.
+impl Drop for Wire {
+    fn drop(&mut self) {
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 }
 
