@@ -55,6 +55,12 @@ impl Body {
     }
 }
 
+impl Default for Body {
+    fn default() -> Self {
+        Self::Whole(Bytes::new())
+    }
+}
+
 impl http_body::Body for Body {
     type Data = Bytes;
     type Error = Error;
