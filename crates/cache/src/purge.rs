@@ -71,9 +71,10 @@ impl Shared {
         });
     }
 
-    /// Drops what is stored under a key, because its upstream said that it is no more.
+    /// Drops what is stored under a key, because its upstream said that it is no more; the far tier first, so that nothing is
+    /// copied back from it.
     pub(crate) fn drop_key(&self, key: &CacheKey) {
-        for tier in self.tiers() {
+        for tier in self.far.as_deref().into_iter().chain([&*self.near]) {
             tier.purge(Purge::Key(key), false);
         }
     }

@@ -84,19 +84,19 @@ fn a_scan_of_twice_the_tier_does_not_push_out_what_is_asked_for_often() {
 
 #[test]
 fn yesterdays_favourites_give_way_to_todays() {
-    let tier = room_for(10, 1000);
+    let tier = room_for(100, 1000);
     for _ in 0..12 {
-        for name in 0..10 {
+        for name in 0..100 {
             ask(&tier, name, 1000);
         }
     }
     for _ in 0..100 {
-        for name in 100..110 {
+        for name in 1000..1100 {
             ask(&tier, name, 1000);
         }
     }
-    let hits = (100..110).filter(|name| ask(&tier, *name, 1000)).count();
-    assert!(hits >= 8, "{hits} of 10 of today's are kept");
+    let hits = (1000..1100).filter(|name| ask(&tier, *name, 1000)).count();
+    assert!(hits >= 75, "{hits} of 100 of today's are kept");
 }
 
 #[test]
