@@ -38,7 +38,7 @@ impl Edge {
     /// The metrics of this edge in Prometheus' text format.
     #[must_use]
     pub fn metrics_text(&self) -> Response {
-        let text = self.metrics.text(&self.cache.usage());
+        let text = self.metrics.text(&self.cache.usage(), &self.upstream.states());
         ([(CONTENT_TYPE, EXPOSITION), (CACHE_CONTROL, "no-store")], text).into_response()
     }
 

@@ -17,6 +17,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::State;
+
 /// How many maps there are.
 const SHARDS: usize = 16;
 
@@ -93,8 +95,8 @@ impl Metrics {
         sums
     }
 
-    /// The counts and the tiers' state in Prometheus' text format.
-    pub(crate) fn text(&self, tiers: &[(&'static str, Usage)]) -> String {
+    /// The counts, and the state of tiers and upstreams, in Prometheus' text format.
+    pub(crate) fn text(&self, tiers: &[(&'static str, Usage)], upstreams: &[State]) -> String {
         let mut registry = Registry::with_prefix("orbit_edge");
         let requests: Family<Ending, Counter> = Family::default();
         for (ending, count) in self.read() {
@@ -118,12 +120,42 @@ impl Metrics {
             evictions.get_or_create(&InTier { tier }).inc_by(usage.evictions);
         }
         registry.register("tier_evictions", "Responses dropped for want of room", evictions);
+        register_upstreams(&mut registry, upstreams);
         let mut text = String::new();
         // A string takes whatever is written.
         let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
         text
     }
 }
+
+fn register_upstreams(registry: &mut Registry, upstreams: &[State]) {
+    let counts: UpstreamCounts<'_> = [
+        ("upstream_requests", "Requests sent", |state| state.requests),
+        ("upstream_failures", "Requests that failed, as the breaker counts them", |state| state.failures),
+        ("upstream_retries", "Requests that were sent again", |state| state.retries),
+    ];
+    for (name, help, read) in counts {
+        let family: Family<OfUpstream, Counter> = Family::default();
+        for state in upstreams {
+            family.get_or_create(&OfUpstream { upstream: state.url.clone() }).inc_by(read(state));
+        }
+        registry.register(name, help, family);
+    }
+    let healthy: Family<OfUpstream, Gauge> = Family::default();
+    for state in upstreams {
+        healthy.get_or_create(&OfUpstream { upstream: state.url.clone() }).set(i64::from(state.healthy));
+    }
+    registry.register("upstream_healthy", "1 where requests are sent, 0 where not", healthy);
+}
+
+/// Which upstream a figure is of.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfUpstream {
+    upstream: String,
+}
+
+/// A count of an upstream: its name, its help and where to read it.
+type UpstreamCounts<'a> = [(&'a str, &'a str, fn(&State) -> u64); 3];
 
 /// A figure of a tier: its name, its help and where to read it.
 type Usages<'a> = [(&'a str, &'a str, fn(&Usage) -> u64); 3];
@@ -159,7 +191,7 @@ mod tests {
         });
         metrics.record(Ending::error(StatusCode::BAD_GATEWAY));
         assert_eq!(metrics.read()[&HIT], 1000);
-        let text = metrics.text(&[("memory", Usage { entries: 7, ..Usage::default() })]);
+        let text = metrics.text(&[("memory", Usage { entries: 7, ..Usage::default() })], &[]);
         for line in [
             r#"orbit_edge_requests_total{outcome="hit",tier="memory",reason="none",status="200"} 1000"#,
             r#"orbit_edge_requests_total{outcome="error",tier="none",reason="none",status="502"} 1"#,
