@@ -40,6 +40,12 @@ pub enum Question {
 }
 
 impl Question {
+    /// Whether a field makes a request ask for less than the whole, so that the cache puts its own in its place.
+    #[must_use]
+    pub fn narrows(name: &HeaderName) -> bool {
+        PARTIAL.contains(name)
+    }
+
     /// The fields that the upstream gets: those of the client, without its conditions and ranges where the whole is
     /// asked for.
     #[must_use]

@@ -40,6 +40,13 @@ pub struct Found {
     pub stored: bool,
 }
 
+impl Found {
+    /// A response that was fetched for one request and is not kept.
+    pub(crate) fn passed(head: Arc<Head>, body: Body, forwarded: Forwarded) -> Self {
+        Self { head, body, outcome: Outcome::Pass, tier: None, forwarded: Some(forwarded), stored: false }
+    }
+}
+
 /// A request that went on to the upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Forwarded {

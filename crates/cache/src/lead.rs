@@ -23,7 +23,7 @@ use crate::flight::{Landed, Progress, Route, Ticket};
 use crate::policy::freshness::{Fault, Use};
 use crate::policy::request::Directives;
 use crate::policy::{storable, targeted, validation};
-use crate::stack::Shared;
+use crate::stack::{Request, Shared};
 use crate::{Ask, Body, Entry, Error, Forwarded, Found, Head, Outcome, Question};
 
 /// The largest error that is shared, in bytes.
@@ -62,26 +62,30 @@ where
     F: Fn(Question) -> R + Clone + Send + Sync + 'static,
     R: Future<Output = Result<Response<Body>, Error>> + Send + 'static,
 {
-    pub(crate) fn new(shared: Arc<Shared>, ticket: Ticket, ask: Ask<'_>, stored: Option<Arc<Entry>>, fetch: F) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, ticket: Ticket, request: &Request<'_>, fetch: F) -> Self {
+        let Ask { key, method, headers } = request.ask;
         Self {
             shared,
             ticket,
-            key: ask.key.clone(),
-            headers: ask.headers.clone(),
-            method: ask.method.clone(),
-            directives: Directives::default(),
-            stored,
+            key: key.clone(),
+            headers: headers.clone(),
+            method: method.clone(),
+            directives: request.directives,
+            stored: request.stored.clone(),
             alone: false,
             fetch,
         }
     }
 
-    pub(crate) fn with_directives(self, directives: Directives) -> Self {
-        Self { directives, ..self }
-    }
-
     pub(crate) fn alone(self) -> Self {
         Self { alone: true, ..self }
+    }
+
+    /// Starts the fetch and waits for what the client gets of it.
+    pub(crate) async fn depart(self) -> Result<Found, Error> {
+        let (reply, answer) = oneshot::channel();
+        tokio::spawn(self.run(Some(reply)));
+        answer.await.unwrap_or_else(|_| Err(Error::Unavailable("the fetch was broken off".to_owned())))
     }
 
     /// Fetches, and tells the client and those who joined.
@@ -104,9 +108,6 @@ where
         }
         let far = self.shared.far.as_ref()?.name();
         let entry = self.shared.find_far(self.as_ask()).await?;
-        if !storable::may_answer(&self.headers, &entry.head) {
-            return None;
-        }
         match self.shared.usable(&entry, &self.directives) {
             Use::Fresh => Some(Landed::kept(entry, Outcome::Hit, far)),
             Use::StaleWhileRevalidate => Some(Landed::kept(entry, Outcome::Stale, far)),
@@ -205,9 +206,9 @@ where
     /// An upstream that fails is not asked again for each of those who wait: they all get its answer, which is not kept.
     async fn share_error(self, response: Response<Body>, forwarded: Forwarded, reply: Reply) {
         let (parts, body) = response.into_parts();
-        let shared = &self.shared;
-        let head = Head::new(parts.status, parts.headers, &self.headers, &shared.policy, shared.now());
-        let body = tokio::time::timeout(shared.limits.max_silence, Limited::new(body, MAX_ERROR_BYTES).collect()).await;
+        let head = self.head(parts.status, parts.headers);
+        let max_silence = self.shared.limits.max_silence;
+        let body = tokio::time::timeout(max_silence, Limited::new(body, MAX_ERROR_BYTES).collect()).await;
         let Ok(Ok(body)) = body else {
             let broken = Error::Unavailable("the body of an error did not arrive".to_owned());
             return self.fail(broken, forwarded, reply);
@@ -222,14 +223,9 @@ where
         let heads: Vec<&Head> = candidates.iter().map(|entry| &*entry.head).collect();
         let selected = validation::selected_by(&fields, &heads).and_then(|index| candidates.get(index));
         if let Some(entry) = selected {
-            let shared = &self.shared;
-            let head = entry.head.freshened(&fields, &self.headers, &shared.policy, shared.now());
-            let entry = Entry { head: Arc::new(head), body: entry.body.clone() };
-            // The new fields may say that it is not for everyone after all.
-            let (status, fields) = (entry.head.status, &entry.head.headers);
-            return match storable::may_store(&self.method, &self.headers, status, fields, &shared.policy) {
-                Ok(()) => self.whole(entry, forwarded, reply),
-                Err(_) => self.withdraw(entry, forwarded, reply),
+            return match self.shared.freshen(entry, &fields, &self.headers) {
+                Ok(entry) => self.whole(entry, forwarded, reply),
+                Err(entry) => self.withdraw(entry, forwarded, reply),
             };
         }
         match self.ask(Some(Question::Whole(HeaderMap::new()))).await {
@@ -247,8 +243,7 @@ where
         self.ticket.close();
         self.shared.drop_key(&self.key);
         self.ticket.flight.tell(Progress::Released);
-        let (head, body, outcome) = (entry.head, Body::Whole(entry.body), Outcome::Pass);
-        answer(reply, Ok(Found { head, body, outcome, tier: None, forwarded: Some(forwarded), stored: false }));
+        answer(reply, Ok(Found::passed(entry.head, Body::Whole(entry.body), forwarded)));
     }
 
     /// A response that is for the leader alone. Those who joined are released at once, and the key is remembered.
@@ -256,7 +251,7 @@ where
         self.ticket.close();
         let shared = &self.shared;
         let (status, now) = (response.status(), shared.now());
-        let head = Head::new(status, response.headers().clone(), &self.headers, &shared.policy, now);
+        let head = self.head(status, response.headers().clone());
         let until = now.checked_add(shared.limits.bypass_for).unwrap_or(now);
         if !self.directives.no_store {
             shared.bypass.remember(self.route(&head), now, until);
@@ -281,11 +276,8 @@ where
     /// Hands a response to the leader's client as it comes.
     fn pass(&self, response: Response<Body>, forwarded: Forwarded, reply: Reply) {
         let (parts, body) = response.into_parts();
-        let shared = &self.shared;
-        let head = Head::new(parts.status, parts.headers, &self.headers, &shared.policy, shared.now());
-        let (head, outcome) = (Arc::new(head), Outcome::Pass);
-        let found = Found { head, body, outcome, tier: None, forwarded: Some(forwarded), stored: false };
-        answer(reply, Ok(found));
+        let head = self.head(parts.status, parts.headers);
+        answer(reply, Ok(Found::passed(Arc::new(head), body, forwarded)));
     }
 
     /// No answer came.
@@ -400,6 +392,11 @@ where
         let nobody = pump.fill.readers() == 0 && self.ticket.flight.waiting() == 0;
         let much = pump.fill.missing().is_some_and(|missing| missing > self.shared.limits.finish_bytes);
         nobody && (much || passes)
+    }
+
+    /// The head of a response that is not kept.
+    fn head(&self, status: StatusCode, headers: HeaderMap) -> Head {
+        Head::new(status, headers, &self.headers, &self.shared.policy, self.shared.now())
     }
 
     /// The route that a response belongs to.

@@ -13,19 +13,19 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use http::{Method, Response};
+use http::{HeaderMap, Method, Response};
 use jiff::Timestamp;
 use orbit_model::{CacheKey, Clock, Forward};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 use crate::bypass::Bypass;
 use crate::fill::Reader;
-use crate::flight::{Flight, Flights, Landed, Progress, Role, Route, Ticket};
+use crate::flight::{Flight, Flights, Landed, Progress, Role, Route};
 use crate::lead::Lead;
 use crate::policy::freshness::Use;
 use crate::policy::request::Directives;
 use crate::policy::{Policy, storable};
-use crate::tier::{Noop, Tier, Usage, Wanted};
+use crate::tier::{Tier, Usage, Wanted};
 use crate::{Ask, Body, Entry, Error, Forwarded, Found, Limits, Outcome, Question};
 
 /// A cache in front of any fetch; clones share it.
@@ -85,12 +85,6 @@ impl Cache {
             clock,
         };
         Self { shared: Arc::new(shared) }
-    }
-
-    /// A cache that keeps nothing, but still coalesces.
-    #[must_use]
-    pub fn keeping_nothing(policy: Policy, clock: Arc<dyn Clock>) -> Self {
-        Self::new(policy, Limits::default(), Box::new(Noop), None, clock)
     }
 
     /// Answers from a tier, from a fetch in flight, or by `fetch`.
@@ -164,11 +158,11 @@ impl Cache {
 }
 
 /// A request that memory did not answer.
-struct Request<'a> {
-    ask: Ask<'a>,
-    directives: Directives,
+pub(crate) struct Request<'a> {
+    pub(crate) ask: Ask<'a>,
+    pub(crate) directives: Directives,
     /// What the request selects, stale.
-    stored: Option<Arc<Entry>>,
+    pub(crate) stored: Option<Arc<Entry>>,
 }
 
 impl Shared {
@@ -186,7 +180,7 @@ impl Shared {
             let look = || self.fresh_in_memory(request);
             match self.flights.begin(&route, self.limits.max_age, look) {
                 Role::Stay(entry) => return Ok(Landed::kept(entry, Outcome::Hit, self.near.name()).found()),
-                Role::Lead(ticket) => return self.lead(ticket, request, fetch).await,
+                Role::Lead(ticket) => return Lead::new(Arc::clone(self), ticket, request, fetch).depart().await,
                 Role::Join(watched) => match self.join(watched, request).await {
                     Joined::Answer(answer) => return answer,
                     Joined::Another(found) if found != route => route = found,
@@ -223,18 +217,6 @@ impl Shared {
         }
     }
 
-    /// Fetches for all who join.
-    async fn lead<F, R>(self: &Arc<Self>, ticket: Ticket, request: &Request<'_>, fetch: F) -> Result<Found, Error>
-    where
-        F: Fn(Question) -> R + Clone + Send + Sync + 'static,
-        R: Future<Output = Result<Response<Body>, Error>> + Send + 'static,
-    {
-        let lead = Lead::new(Arc::clone(self), ticket, request.ask, request.stored.clone(), fetch);
-        let (reply, answer) = oneshot::channel();
-        tokio::spawn(lead.with_directives(request.directives).run(Some(reply)));
-        answer.await.unwrap_or_else(|_| Err(Error::Unavailable("the fetch was broken off".to_owned())))
-    }
-
     /// Fetches for this request only; what comes is kept where it may be.
     async fn alone<F, R>(self: &Arc<Self>, request: &Request<'_>, route: &Route, fetch: F) -> Result<Found, Error>
     where
@@ -242,10 +224,7 @@ impl Shared {
         R: Future<Output = Result<Response<Body>, Error>> + Send + 'static,
     {
         let ticket = self.flights.alone(route);
-        let lead = Lead::new(Arc::clone(self), ticket, request.ask, request.stored.clone(), fetch);
-        let (reply, answer) = oneshot::channel();
-        tokio::spawn(lead.with_directives(request.directives).alone().run(Some(reply)));
-        answer.await.unwrap_or_else(|_| Err(Error::Unavailable("the fetch was broken off".to_owned())))
+        Lead::new(Arc::clone(self), ticket, request, fetch).alone().depart().await
     }
 
     /// Passes a HEAD on, and learns from the answer what is stored is worth (RFC 9111 section 4.3.5).
@@ -261,8 +240,7 @@ impl Shared {
         let forwarded = Forwarded { reason: Forward::Method, status: Some(parts.status), took: began.elapsed() };
         self.learn_from_head(ask, &parts, &ticket.flight);
         let head = crate::Head::new(parts.status, parts.headers, ask.headers, &self.policy, self.clock.now());
-        let head = Arc::new(head);
-        Ok(Found { head, body, outcome: Outcome::Pass, tier: None, forwarded: Some(forwarded), stored: false })
+        Ok(Found::passed(Arc::new(head), body, forwarded))
     }
 
     fn learn_from_head(&self, ask: Ask<'_>, parts: &http::response::Parts, flight: &Flight) {
@@ -270,24 +248,28 @@ impl Shared {
         let wanted = self.wanted(ask);
         for entry in self.near.stored(ask.key).iter().filter(|entry| wanted.selects(entry)) {
             match effect(&entry.head, parts.status, &parts.headers) {
-                Effect::Freshen => {
-                    let head = entry.head.freshened(&parts.headers, ask.headers, &self.policy, self.clock.now());
-                    let method = &Method::GET;
-                    if storable::may_store(method, ask.headers, head.status, &head.headers, &self.policy).is_err() {
-                        self.drop_key(ask.key);
-                        continue;
-                    }
-                    self.keep(ask.key, &Arc::new(Entry { head: Arc::new(head), body: entry.body.clone() }), flight);
-                }
+                Effect::Freshen => match self.freshen(entry, &parts.headers, ask.headers) {
+                    Ok(entry) => drop(self.keep(ask.key, &Arc::new(entry), flight)),
+                    Err(_) => self.drop_key(ask.key),
+                },
                 Effect::Invalidate => self.drop_key(ask.key),
                 Effect::Nothing => {}
             }
         }
     }
 
+    /// The same bytes under new fields, as a 304 or an answer to HEAD brings them; an error where these say that it may not be
+    /// kept any longer.
+    pub(crate) fn freshen(&self, entry: &Entry, fields: &HeaderMap, request: &HeaderMap) -> Result<Entry, Entry> {
+        let head = entry.head.freshened(fields, request, &self.policy, self.clock.now());
+        let storable = storable::may_store(&Method::GET, request, head.status, &head.headers, &self.policy);
+        let entry = Entry { head: Arc::new(head), body: entry.body.clone() };
+        if storable.is_ok() { Ok(entry) } else { Err(entry) }
+    }
+
     /// Answers a request that must not reach the upstream.
     async fn only_if_cached(self: &Arc<Self>, ask: Ask<'_>, directives: &Directives) -> Result<Found, Error> {
-        let entry = self.find_far(ask).await.filter(|entry| storable::may_answer(ask.headers, &entry.head));
+        let entry = self.find_far(ask).await;
         let usable = |entry: &Arc<Entry>| self.usable(entry, directives) == Use::Fresh;
         let (entry, tier) = entry.filter(usable).zip(self.far.as_ref()).ok_or(Error::NotCached)?;
         Ok(Landed::kept(entry, Outcome::Hit, tier.name()).found())
@@ -306,12 +288,11 @@ impl Shared {
         let look = || self.fresh_in_memory(&request);
         let route = self.route(ask, Some(entry));
         if let Role::Lead(ticket) = self.flights.begin(&route, self.limits.max_age, look) {
-            let lead = Lead::new(Arc::clone(self), ticket, ask, Some(Arc::clone(entry)), fetch);
-            tokio::spawn(lead.run(None));
+            tokio::spawn(Lead::new(Arc::clone(self), ticket, &request, fetch).run(None));
         }
     }
 
-    /// Looks into the far tier, on a thread that may wait.
+    /// What of the far tier may answer a request, looked for on a thread that may wait.
     pub(crate) async fn find_far(self: &Arc<Self>, ask: Ask<'_>) -> Option<Arc<Entry>> {
         self.far.as_ref()?;
         let (shared, key, headers) = (Arc::clone(self), ask.key.clone(), ask.headers.clone());
@@ -320,7 +301,8 @@ impl Shared {
             shared.far.as_ref().and_then(|far| far.find(&key, &wanted))
         };
         // A thread that panicked is a tier that has nothing.
-        tokio::task::spawn_blocking(look).await.ok().flatten()
+        let found = tokio::task::spawn_blocking(look).await.ok().flatten();
+        found.filter(|entry| storable::may_answer(ask.headers, &entry.head))
     }
 
     fn fresh_in_memory(&self, request: &Request<'_>) -> Option<Arc<Entry>> {

@@ -26,11 +26,6 @@ pub trait Tier: Send + Sync + std::fmt::Debug {
     /// The name in `Cache-Status`, in metrics and in receipts.
     fn name(&self) -> &'static str;
 
-    /// Whether looking into it may wait for a disk, so that no async thread should.
-    fn blocks(&self) -> bool {
-        false
-    }
-
     /// Finds the entry that a request selects, the youngest of several, and counts the use.
     fn find(&self, key: &CacheKey, wanted: &Wanted<'_>) -> Option<Arc<Entry>>;
 

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use axum::body::Body as AxumBody;
 use bytes::Bytes;
 use http::header::{ACCEPT_RANGES, ACCESS_CONTROL_EXPOSE_HEADERS};
-use http::header::{AUTHORIZATION, CONTENT_SECURITY_POLICY, HOST, X_CONTENT_TYPE_OPTIONS};
+use http::header::{AUTHORIZATION, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt as _, Limited};
 use orbit_cache::policy::hop_by_hop;
 use orbit_cache::{Body, Error, Question};
 
-use crate::handler::{Edge, Target};
+use crate::handler::{Edge, Target, keep_host};
 use crate::{Informational, Profile};
 
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
@@ -40,11 +40,7 @@ impl Fetch {
     pub(crate) fn new(edge: &Edge, request: &Request<()>, target: &Target) -> Self {
         let mut headers = request.headers().clone();
         hop_by_hop::remove(&mut headers);
-        if let (false, Some(host)) = (headers.contains_key(HOST), request.uri().authority())
-            && let Ok(host) = HeaderValue::from_str(host.as_str())
-        {
-            headers.insert(HOST, host);
-        }
+        keep_host(&mut headers, request.uri().authority());
         Self(Arc::new(Parts {
             edge: edge.clone(),
             uri: target.uri.clone(),
@@ -93,10 +89,8 @@ impl Fetch {
 
     /// What the upstream sees of a client that asks for an image: what the policy forwards, conditions and ranges.
     fn sparse(&self, headers: HeaderMap) -> HeaderMap {
-        use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE};
-        let conditions = [IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE];
         let policy = self.0.edge.config.profile.policy();
-        let passes = |name: &HeaderName| policy.forwards(name) || conditions.contains(name) || *name == AUTHORIZATION;
+        let passes = |name: &HeaderName| policy.forwards(name) || Question::narrows(name) || *name == AUTHORIZATION;
         let passing = headers.iter().filter(|(name, _)| passes(name));
         passing.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
@@ -105,8 +99,8 @@ impl Fetch {
     async fn take_in(&self, body: AxumBody) -> Result<Body, Error> {
         let limits = &self.0.edge.config.limits;
         let limit = usize::try_from(limits.max_body_bytes).unwrap_or(usize::MAX);
-        let is_event_stream = http_body::Body::size_hint(&body).exact().is_none();
-        if is_event_stream {
+        // A stream without an end in sight, of events above all.
+        if http_body::Body::size_hint(&body).exact().is_none() {
             return Ok(Body::passing(body));
         }
         let collected = Limited::new(body, limit).collect();

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use axum::response::IntoResponse as _;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use orbit_cache::tier::{self, Bounds, Memory, Noop};
 use orbit_cache::{Ask, Cache, Found, Looked, Lookup, Outcome, Tier};
 use orbit_model::{Access, CacheKey, Clock};
@@ -205,7 +206,7 @@ impl Edge {
             }
             Profile::Rfc if self.is_own(request.method(), uri.path()) => Place::Elsewhere,
             Profile::Rfc => {
-                let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+                let path = path_and_query(uri);
                 let key = CacheKey::new(format!("{}{path}", host(uri, request.headers())));
                 Place::Cached(Target { key, uri: path.to_owned() })
             }
@@ -268,7 +269,7 @@ impl Edge {
         let uri = match self.config.profile {
             Profile::Rfc => target.uri,
             Profile::Image => {
-                let asked = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+                let asked = path_and_query(request.uri());
                 self.config.maps.iter().find_map(|map| map.target(asked)).unwrap_or(target.uri)
             }
         };
@@ -295,9 +296,23 @@ impl Edge {
 
 /// The host that a request names, in lower case: in the URI (HTTP/2) or in `Host`.
 pub(crate) fn host(uri: &Uri, headers: &HeaderMap) -> String {
-    let host = uri.authority().map(http::uri::Authority::as_str);
+    let host = uri.authority().map(Authority::as_str);
     let host = host.or_else(|| headers.get(HOST).and_then(|host| host.to_str().ok()));
     host.unwrap_or_default().to_ascii_lowercase()
+}
+
+/// The path and query of a request's target.
+pub(crate) fn path_and_query(uri: &Uri) -> &str {
+    uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str)
+}
+
+/// Puts the host that was asked for into `Host`, where HTTP/2 left it in the URI: the upstream must see that name, not its own.
+pub(crate) fn keep_host(headers: &mut HeaderMap, authority: Option<&Authority>) {
+    if let (false, Some(host)) = (headers.contains_key(HOST), authority)
+        && let Ok(host) = HeaderValue::from_str(host.as_str())
+    {
+        headers.insert(HOST, host);
+    }
 }
 
 fn log(key: &CacheKey, outcome: Outcome, status: StatusCode, took: Option<Duration>) {

@@ -11,14 +11,13 @@ pub(crate) mod upgrade;
 use axum::body::Body;
 use axum::response::Response;
 use futures_util::StreamExt as _;
-use http::header::{CONTENT_TYPE, HOST};
-use http::uri::PathAndQuery;
+use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use orbit_cache::Purge;
 use orbit_cache::policy::{hop_by_hop, invalidation};
 use orbit_model::{CacheKey, CacheStatus, Forward};
 
-use crate::handler::host;
+use crate::handler::{host, keep_host, path_and_query};
 use crate::metrics::Ending;
 use crate::{Edge, Error, Profile, Upstream};
 
@@ -34,7 +33,7 @@ impl Edge {
         if is_purge {
             return self.purge_through(request).await;
         }
-        let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str).to_owned();
+        let path = path_and_query(request.uri()).to_owned();
         match &self.app {
             Some(app) => {
                 let passed = self.exchange(app.as_ref(), request, &path).await;
@@ -130,14 +129,11 @@ impl Edge {
         if self.marks.came_round(request.headers()) {
             return Err(Error::Loop);
         }
-        let authority = request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
+        let authority = request.uri().authority().cloned();
         *request.uri_mut() = path.parse::<Uri>().ok().ok_or(Error::NotFound)?;
         let upgrade = upgrade::wanted(&request);
         hop_by_hop::remove(request.headers_mut());
-        // HTTP/2 has the host in the URI. The upstream must see the name that was asked for, not its own.
-        if let (false, Some(host)) = (request.headers().contains_key(HOST), authority) {
-            request.headers_mut().insert(HOST, host);
-        }
+        keep_host(request.headers_mut(), authority.as_ref());
         self.marks.append(request.headers_mut());
         if let Some(protocol) = upgrade {
             return self.upgrade(server, request, protocol).await;

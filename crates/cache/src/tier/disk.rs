@@ -225,10 +225,6 @@ impl Tier for Disk {
         "disk"
     }
 
-    fn blocks(&self) -> bool {
-        true
-    }
-
     fn find(&self, key: &CacheKey, wanted: &Wanted<'_>) -> Option<Arc<Entry>> {
         self.shared.ensure_scanned(key);
         for _ in 0..MAX_READS {
