@@ -192,7 +192,8 @@ impl Head {
 
 /// The same fields without room to spare, their values side by side in one allocation of their own: a value that came from
 /// a connection may hold on to the whole buffer that it was read into.
-fn compact(headers: &HeaderMap) -> HeaderMap {
+#[must_use]
+pub fn compact(headers: &HeaderMap) -> HeaderMap {
     let values: Bytes = headers.values().flat_map(HeaderValue::as_bytes).copied().collect::<Vec<u8>>().into();
     let mut compact = HeaderMap::with_capacity(headers.keys_len());
     let mut start = 0;

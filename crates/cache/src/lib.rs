@@ -31,7 +31,7 @@ pub use body::Body;
 pub use entry::Entry;
 pub use error::Error;
 pub use found::{Forwarded, Found, Outcome};
-pub use head::Head;
+pub use head::{Head, compact};
 pub use limits::Limits;
 pub use policy::Policy;
 pub use purge::{Purge, Purged};

@@ -3,6 +3,8 @@
 //! Conditional and range requests are decided on the stored response (RFC 9110 sections 13 and 14). What the cache did is
 //! told in `X-Cache`, `Cache-Status` (RFC 9211), `Age` and `Server-Timing`. Nothing here asks the upstream.
 
+mod ready;
+
 use std::ops::Range;
 use std::time::Duration;
 
@@ -13,11 +15,12 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use jiff::Timestamp;
-use orbit_cache::{Found, Outcome};
+use orbit_cache::{Found, Outcome, Question};
 use orbit_model::CacheStatus;
 use orbit_model::conditional::{self, Decision};
 use orbit_model::range::{self, Selection};
 
+use self::ready::{Form, Ready};
 use crate::{Body, Error};
 
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
@@ -32,19 +35,27 @@ pub(crate) fn from_cache<B>(
     took: Option<Duration>,
 ) -> Response<Body> {
     let plan = plan(request, &found);
-    let length = found.body.length();
-    let body = std::mem::replace(&mut found.body, orbit_cache::Body::Whole(bytes::Bytes::new()));
-    let mut response = match (plan, length) {
-        (Plan::Part(part), Some(length)) => partial(&found, body, &part, length),
-        (Plan::NotModified, _) => not_modified(&found),
-        (Plan::PreconditionFailed, _) => Error::PreconditionFailed.into_response().map(Body::from),
-        (Plan::Unsatisfiable, Some(length)) => unsatisfiable(length),
-        _ => whole(&found, body),
+    let body = std::mem::take(&mut found.body);
+    let ready = took.is_none().then(|| plan.form()).flatten();
+    let ready = ready.map(|form| Ready::new(&found.head, form, found.head.age(now)));
+    let mut response = match ready.as_ref().and_then(Ready::fields) {
+        Some(fields) => {
+            let mut response = plan.bare(&found, body);
+            *response.headers_mut() = fields;
+            response
+        }
+        None => {
+            let mut response = plan.answer(&found, body);
+            describe(response.headers_mut(), &found, now, took);
+            if let Some(ready) = ready {
+                ready.keep(response.headers());
+            }
+            response
+        }
     };
     if request.method() == Method::HEAD {
         *response.body_mut() = Body::empty();
     }
-    describe(response.headers_mut(), &found, now, took);
     response
 }
 
@@ -78,10 +89,43 @@ enum Plan {
     Unsatisfiable,
 }
 
+impl Plan {
+    /// The form of answers whose fields depend on nothing but the response and its age.
+    fn form(&self) -> Option<Form> {
+        match self {
+            Self::Whole => Some(Form::Whole),
+            Self::NotModified => Some(Form::NotModified),
+            _ => None,
+        }
+    }
+
+    /// The answer without its fields.
+    fn bare(&self, found: &Found, body: orbit_cache::Body) -> Response<Body> {
+        let (status, body) = match self {
+            Self::NotModified => (StatusCode::NOT_MODIFIED, Body::empty()),
+            _ => (found.head.status, Body::from(body)),
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        response
+    }
+
+    /// The answer with the fields of the response.
+    fn answer(&self, found: &Found, body: orbit_cache::Body) -> Response<Body> {
+        match (self, body.length()) {
+            (Self::Part(part), Some(length)) => partial(found, body, part, length),
+            (Self::NotModified, _) => not_modified(found, self.bare(found, body)),
+            (Self::PreconditionFailed, _) => Error::PreconditionFailed.into_response().map(Body::from),
+            (Self::Unsatisfiable, Some(length)) => unsatisfiable(length),
+            (_, length) => whole(found, length, self.bare(found, body)),
+        }
+    }
+}
+
 fn plan<B>(request: &Request<B>, found: &Found) -> Plan {
     let head = &found.head;
     // Preconditions and ranges concern a representation that exists (RFC 9110 section 13.2.1).
-    if head.status != StatusCode::OK {
+    if head.status != StatusCode::OK || !request.headers().keys().any(Question::narrows) {
         return Plan::Whole;
     }
     match conditional::evaluate(request.method(), request.headers(), &head.validators) {
@@ -102,15 +146,11 @@ fn plan<B>(request: &Request<B>, found: &Found) -> Plan {
     }
 }
 
-fn whole(found: &Found, body: orbit_cache::Body) -> Response<Body> {
-    let length = match &body {
-        orbit_cache::Body::Whole(bytes) => Some(bytes.len()),
-        _ => None,
-    };
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = found.head.status;
+fn whole(found: &Found, length: Option<u64>, mut response: Response<Body>) -> Response<Body> {
     *response.headers_mut() = found.head.headers.clone();
-    if let Some(length) = length.filter(|_| found.outcome != Outcome::Pass) {
+    // A body that is still coming may yet break off; one that passes keeps the length that it came with.
+    let is_here = matches!(response.body(), Body::Whole(_)) && found.outcome != Outcome::Pass;
+    if let Some(length) = length.filter(|_| is_here) {
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     response
@@ -126,9 +166,7 @@ fn partial(found: &Found, body: orbit_cache::Body, part: &Range<u64>, length: u6
 }
 
 /// A 304 with the fields that the 200 would have (RFC 9110 section 15.4.5), but those of a body.
-fn not_modified(found: &Found) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NOT_MODIFIED;
+fn not_modified(found: &Found, mut response: Response<Body>) -> Response<Body> {
     *response.headers_mut() = found.head.headers.clone();
     for name in [CONTENT_LENGTH, CONTENT_TYPE] {
         response.headers_mut().remove(name);

@@ -43,7 +43,7 @@ impl Fetch {
         keep_host(&mut headers, request.uri().authority());
         Self(Arc::new(Parts {
             edge: edge.clone(),
-            uri: target.uri.clone(),
+            uri: target.path().to_owned(),
             method: request.method().clone(),
             headers,
             informational: request.extensions().get().cloned(),

@@ -86,8 +86,15 @@ enum Place {
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     pub(crate) key: CacheKey,
+    /// Its path and query at the upstream, where they are not the key.
+    path: Option<String>,
+}
+
+impl Target {
     /// Its path and query at the upstream.
-    pub(crate) uri: String,
+    pub(crate) fn path(&self) -> &str {
+        self.path.as_deref().unwrap_or(self.key.as_str())
+    }
 }
 
 /// A request for a cached resource that memory does not answer by itself.
@@ -201,14 +208,14 @@ impl Edge {
                 match keys {
                     None => Place::Elsewhere,
                     Some(None) => Place::Nothing,
-                    Some(Some(key)) => Place::Cached(Target { uri: key.as_str().to_owned(), key }),
+                    Some(Some(key)) => Place::Cached(Target { key, path: None }),
                 }
             }
             Profile::Rfc if self.is_own(request.method(), uri.path()) => Place::Elsewhere,
             Profile::Rfc => {
                 let path = path_and_query(uri);
                 let key = CacheKey::new(format!("{}{path}", host(uri, request.headers())));
-                Place::Cached(Target { key, uri: path.to_owned() })
+                Place::Cached(Target { key, path: Some(path.to_owned()) })
             }
         }
     }
@@ -266,14 +273,15 @@ impl Edge {
         if is_public && !reads {
             return self.refuse(Error::MethodNotAllowed);
         }
-        let uri = match self.config.profile {
-            Profile::Rfc => target.uri,
+        let mapped = match self.config.profile {
+            Profile::Rfc => None,
             Profile::Image => {
                 let asked = path_and_query(request.uri());
-                self.config.maps.iter().find_map(|map| map.target(asked)).unwrap_or(target.uri)
+                self.config.maps.iter().find_map(|map| map.target(asked))
             }
         };
-        self.pass_on_as(request, &uri).await.map(Body::from)
+        let path = mapped.as_deref().unwrap_or(target.path());
+        self.pass_on_as(request, path).await.map(Body::from)
     }
 
     /// Answers a path that is not cached: one of the edge's own, the app's or the upstream's.

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use foldhash::fast::RandomState as FastHash;
 use http::StatusCode;
 use orbit_cache::tier::Usage;
 use orbit_cache::{Found, Outcome};
@@ -70,7 +71,7 @@ pub(crate) struct Metrics {
 /// One map on cache lines of its own.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Shard(Mutex<HashMap<Ending, u64>>);
+struct Shard(Mutex<HashMap<Ending, u64, FastHash>>);
 
 impl Default for Metrics {
     fn default() -> Self {
