@@ -277,3 +277,49 @@ fn a_request_that_means_two_things_reaches_no_upstream() {
         assert!((400..500).contains(&answer.status), "{}", answer.status);
     }
 }
+
+#[test]
+fn a_request_with_chunks_and_a_length_is_read_by_its_chunks_and_is_the_last_of_its_connection() {
+    let (origin, edge) = start();
+    origin.otherwise(|_| Reply::ok("x"));
+    let hidden = "GET /smuggled HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let length = format!("content-length: {}\r\n", 7 + hidden.len());
+    let chunked = "transfer-encoding: chunked\r\n";
+    for fields in [format!("{length}{chunked}"), format!("{chunked}{length}")] {
+        let mut raw = Raw::connect(edge.address);
+        raw.send(format!("POST /x HTTP/1.1\r\nhost: localhost\r\n{fields}\r\n2\r\nab\r\n0\r\n\r\n{hidden}"));
+        raw.answer().expect("an answer").expect(200);
+        assert_eq!(raw.rest(), b"", "the rest was read as a second request");
+        let asked = origin.last("/x");
+        assert_eq!((asked.body().as_slice(), &*asked.header("content-length")), (b"ab".as_slice(), ""), "{fields:?}");
+    }
+    assert_eq!(origin.count("/smuggled"), 0);
+}
+
+#[test]
+fn what_an_upstream_sends_in_chunks_has_no_other_length() {
+    let origin = Scripted::start();
+    let edge = Launch::rfc(&origin.url()).start();
+    let fields = "cache-control: max-age=60\r\ncontent-length: 3\r\ntransfer-encoding: chunked";
+    origin.otherwise(move |_| Reply::verbatim(format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n5\r\nhello\r\n0\r\n\r\n")));
+    for outcome in ["MISS", "HIT"] {
+        let answer = edge.client.get("/kept").expect(200);
+        assert_eq!((answer.header("x-cache"), answer.text().as_str()), (outcome, "hello"));
+    }
+    assert_eq!(edge.client.send("POST", "/passed", &[], Some(b"x")).expect(200).text(), "hello");
+}
+
+#[test]
+fn a_transfer_coding_that_cannot_be_undone_is_neither_served_nor_kept() {
+    let origin = Scripted::start();
+    let edge = Launch::rfc(&origin.url()).start();
+    for (index, coding) in ["gzip", "gzip, chunked", "chunked, chunked", "other"].into_iter().enumerate() {
+        let path = format!("/{index}");
+        let head = format!("HTTP/1.1 200 OK\r\ncache-control: max-age=60\r\ntransfer-encoding: {coding}\r\n\r\n");
+        origin.on(&path, Reply::verbatim(format!("{head}5\r\nhello\r\n0\r\n\r\n")));
+        edge.client.get(&path).expect_problem(502, "unavailable");
+        origin.on(&path, Reply::ok("hello").control("max-age=60"));
+        let answer = edge.client.get(&path).expect(200);
+        assert_eq!((answer.header("x-cache"), answer.text().as_str()), ("MISS", "hello"), "{coding}");
+    }
+}

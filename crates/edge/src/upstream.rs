@@ -13,6 +13,7 @@ mod checks;
 mod config;
 mod dial;
 mod failure;
+mod framing;
 mod in_process;
 mod member;
 mod pool;

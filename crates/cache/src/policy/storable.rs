@@ -9,11 +9,11 @@
 
 use std::fmt;
 
-use http::header::{AUTHORIZATION, CONTENT_LOCATION, ETAG, LAST_MODIFIED, SET_COOKIE};
+use http::header::{AUTHORIZATION, ETAG, LAST_MODIFIED, SET_COOKIE};
 use http::{HeaderMap, Method, StatusCode};
 
 use super::cache_control::Directives;
-use super::{Policy, freshness, heuristic, invalidation, request, status, targeted, vary};
+use super::{Policy, freshness, heuristic, request, status, targeted, vary};
 use crate::Head;
 
 /// Why a response is not kept; in logs and metrics as [`Reason::as_str`].
@@ -94,17 +94,6 @@ pub fn may_store(
         (directives.no_cache && !has_validator, Reason::Useless),
     ];
     must_not.into_iter().find_map(|(holds, reason)| holds.then_some(reason)).map_or(Ok(()), Err)
-}
-
-/// Whether the response to a POST may be kept to answer GET: one that names the same URL in `Content-Location`, and says
-/// itself how long it is fresh (RFC 9110 section 9.3.3). `target` is the authority and the path of the request.
-#[must_use]
-pub fn stands_for_get(method: &Method, target: (&str, &str), response: &HeaderMap) -> bool {
-    let names_itself = || {
-        let location = response.get(CONTENT_LOCATION)?.to_str().ok()?;
-        invalidation::resolve(target.0, target.1, location)
-    };
-    method == Method::POST && freshness::is_explicit(response) && names_itself().as_deref() == Some(target.1)
 }
 
 /// Whether a response that is not kept may answer other requests that wait for it: never. What may not be kept for

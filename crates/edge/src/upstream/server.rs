@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::address::Address;
 use super::dial::{Answered, Dialer};
 use super::failure::Failure;
+use super::framing;
 use crate::Informational;
 
 /// How long a connection may wait for its next request.
@@ -75,7 +76,8 @@ impl Server {
             Some(deadline) => tokio::time::timeout_at(deadline, answer).await.ok(),
             None => Some(answer.await),
         };
-        let response = answer.ok_or(Failure::Timeout)?.map_err(|error| Failure::of(&error))?;
+        let mut response = answer.ok_or(Failure::Timeout)?.map_err(|error| Failure::of(&error))?;
+        framing::settle(response.headers_mut())?;
         if let Some(answered) = response.extensions().get::<Answered>() {
             answered.note();
         }
