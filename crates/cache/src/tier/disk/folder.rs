@@ -32,7 +32,8 @@ pub(super) const SHARDS: usize = 256;
 /// The name of an entry's file: hashes of what it answers, so that any key makes a name.
 ///
 /// BLAKE3, because keys come from clients: nobody finds two of the same hash. The key in the file is compared all the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// In order, all of a key come one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Name {
     /// Of the key.
     pub(super) key: u128,
@@ -100,10 +101,15 @@ pub(super) fn shard_of(key: u128) -> usize {
     usize::from(key.to_be_bytes()[0])
 }
 
-/// What new files are made on; tests put one in that is full or broken.
+/// What files are made and opened on; tests put one in that is full or broken.
 pub(super) trait Medium: Send + Sync + fmt::Debug {
     /// Makes a file that must not be there yet.
     fn create(&self, path: &Path) -> io::Result<Box<dyn Write>>;
+
+    /// Opens a file to read it, or a folder to sync it.
+    fn open(&self, path: &Path) -> io::Result<File> {
+        File::open(path)
+    }
 }
 
 /// The file system as it is.
@@ -174,7 +180,7 @@ impl Folder {
 
     /// Reads a file that should be no longer than `max_len`; one that is longer is cut there, and so no record.
     pub(super) fn read(&self, name: Name, max_len: u64) -> io::Result<Bytes> {
-        let file = File::open(self.file(name))?;
+        let file = self.medium.open(&self.file(name))?;
         let len = file.metadata()?.len().min(max_len);
         let mut bytes = vec![0; usize::try_from(len).unwrap_or_default()];
         file.read_exact_at(&mut bytes, 0)?;
@@ -183,7 +189,7 @@ impl Folder {
 
     /// Opens a file to read a part of it, and tells how long it is.
     pub(super) fn open_file(&self, name: Name) -> io::Result<(File, u64)> {
-        let file = File::open(self.file(name))?;
+        let file = self.medium.open(&self.file(name))?;
         let len = file.metadata()?.len();
         Ok((file, len))
     }
@@ -203,7 +209,7 @@ impl Folder {
 
     /// Makes the removals in a shard durable.
     pub(super) fn sync_shard(&self, shard: usize) -> io::Result<()> {
-        match sync(&self.shard(shard)) {
+        match self.sync(&self.shard(shard)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             synced => synced,
         }
@@ -237,7 +243,7 @@ impl Folder {
         };
         fs::rename(&from, &to)?;
         make_all(&from)?;
-        sync(&self.path)
+        self.sync(&self.path)
     }
 
     /// Removes one shard's worth of the trash; `false` once there is none.
@@ -249,6 +255,10 @@ impl Folder {
             None => fs::remove_dir(&taken)?,
         }
         Ok(true)
+    }
+
+    fn sync(&self, path: &Path) -> io::Result<()> {
+        self.medium.open(path)?.sync_all()
     }
 
     fn shard(&self, number: usize) -> PathBuf {
@@ -290,10 +300,6 @@ fn mark(path: &Path) -> io::Result<()> {
 
 fn make_all(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
-}
-
-fn sync(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
 }
 
 fn lock(folder: &Path) -> Result<File, Error> {

@@ -12,13 +12,13 @@ use crate::Purge;
 use crate::tier::Dropped;
 
 impl Shared {
-    /// 1. forget, 2. remove the files, those of evicted entries too, 3. sync.
+    /// 1. forget, 2. remove the files, those of evicted entries too, 3. sync. Where there are none, nothing is touched.
     pub(super) fn purge(&self, what: Purge<'_>) -> Dropped {
         let _gate = self.gate.lock();
-        let mut shelf = self.shelf.lock();
-        let dropped = shelf.purge(what);
-        let names = shelf.take_doomed(usize::MAX);
-        drop(shelf);
+        let (dropped, names) = self.shelf.lock().purge(what);
+        if names.is_empty() {
+            return dropped;
+        }
         let mut shards: Vec<usize> = names.iter().map(|name| name.shard()).collect();
         shards.sort_unstable();
         shards.dedup();
@@ -27,6 +27,8 @@ impl Shared {
         if !left.is_empty() || failed.is_some() {
             self.warn_of_return(failed);
         }
+        // What could not be removed before may be tried again now.
+        self.work.notify_all();
         dropped
     }
 

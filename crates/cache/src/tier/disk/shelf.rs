@@ -5,7 +5,7 @@
 //!
 //! Lives under the tier's one short lock, so nothing here does I/O; the tier, the writer and the scan call it.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Instant;
@@ -44,8 +44,9 @@ pub(super) struct Shelf {
     queue: VecDeque<u64>,
     queue_bytes: u64,
     max_queue_bytes: u64,
-    /// Names of which a file may be left, and which have no slot, or one that still waits for its own file.
-    doomed: HashSet<Name>,
+    /// Names of which a file may be left, and which have no slot, or one that still waits for its own file; those of
+    /// a key side by side.
+    doomed: BTreeSet<Name>,
     bytes: u64,
     max_bytes: u64,
     evictions: u64,
@@ -109,7 +110,7 @@ impl Shelf {
             queue: VecDeque::new(),
             queue_bytes: 0,
             max_queue_bytes,
-            doomed: HashSet::new(),
+            doomed: BTreeSet::new(),
             bytes: 0,
             max_bytes,
             evictions: 0,
@@ -338,11 +339,7 @@ impl Shelf {
 
     /// Takes the names of up to `max` files to remove.
     pub(super) fn take_doomed(&mut self, max: usize) -> Vec<Name> {
-        let names: Vec<_> = self.doomed.iter().take(max).copied().collect();
-        for name in &names {
-            self.doomed.remove(name);
-        }
-        names
+        std::iter::from_fn(|| self.doomed.pop_first()).take(max).collect()
     }
 }
 

@@ -1,4 +1,5 @@
-//! What is true of the disk tier and not of every tier; `faults` has what is true of a disk that is full or broken.
+//! What is true of the disk tier and not of every tier; `faults` has what is true of a disk that is full or broken,
+//! `purges` what a purge takes.
 //!
 //! A tier without threads stands still: [`work`] does what the writer would do, so that no test waits or guesses.
 
@@ -16,6 +17,7 @@ use crate::policy::vary::Vary;
 use crate::tier::laws::{find, key, put};
 
 mod faults;
+mod purges;
 
 /// A tier in a folder of its own, for the laws; one that `flushes` has nothing waiting, so that all is read from files.
 #[derive(Debug)]
@@ -194,84 +196,6 @@ fn a_file_under_anothers_name_is_never_served() {
     fs::copy(path(&disk, 1), path(&disk, 2)).unwrap();
     assert!(find(&disk, 2).is_none());
     assert_eq!(find(&disk, 1).unwrap().body.len(), 100);
-}
-
-#[test]
-fn a_purge_takes_what_waits_what_is_written_and_what_no_scan_has_met() {
-    let purges: [Purge<'_>; 3] = [Purge::Key(&key(1)), Purge::Tag("thread-1"), Purge::All];
-    for what in purges {
-        for (state, written, restarted) in [("waiting", false, false), ("written", true, false), ("old", true, true)] {
-            let dir = TempDir::new().unwrap();
-            let mut disk = still(&dir, 1 << 20);
-            disk.put(&key(1), tagged("a, thread-1"), &|| true);
-            if written {
-                work(&disk);
-            }
-            if restarted {
-                drop(disk);
-                disk = still(&dir, 1 << 20);
-            }
-            disk.purge(what, false);
-            assert!(files(&dir).is_empty(), "{what:?}, {state}");
-            work(&disk);
-            assert!(find(&disk, 1).is_none(), "{what:?}, {state}");
-            drop(disk);
-            assert!(find(&still(&dir, 1 << 20), 1).is_none(), "{what:?}, {state}, after a restart");
-        }
-    }
-}
-
-#[test]
-fn a_purge_by_tag_leaves_the_others() {
-    let dir = TempDir::new().unwrap();
-    let disk = still(&dir, 1 << 20);
-    for name in 0..10 {
-        disk.put(&key(name), tagged(if name < 4 { "a, both" } else { "b, both" }), &|| true);
-    }
-    work(&disk);
-    assert_eq!(disk.purge(Purge::Tag("a"), false), Dropped { entries: 4, bytes: 4 * 4096 });
-    assert_eq!((0..10).filter(|name| find(&disk, *name).is_some()).count(), 6);
-    assert_eq!(disk.purge(Purge::Tag("both"), false).entries, 6);
-}
-
-#[test]
-fn a_purge_takes_the_files_of_evicted_entries_too() {
-    let dir = TempDir::new().unwrap();
-    let disk = still(&dir, 3 * 4096);
-    for name in 0..3 {
-        put(&disk, name, 10);
-    }
-    work(&disk);
-    put(&disk, 3, 10);
-    assert_eq!((disk.usage().evictions, files(&dir).len()), (1, 3), "evicted, not removed yet");
-    for name in 0..3 {
-        disk.purge(Purge::Key(&key(name)), false);
-    }
-    assert!(files(&dir).is_empty());
-}
-
-#[test]
-fn a_soft_purge_makes_stale_for_good() {
-    for what in [Purge::Key(&key(1)), Purge::Tag("a"), Purge::All] {
-        for written in [false, true] {
-            let dir = TempDir::new().unwrap();
-            let disk = still(&dir, 1 << 20);
-            disk.put(&key(1), tagged("a"), &|| true);
-            if written {
-                work(&disk);
-            }
-            assert_eq!(disk.purge(what, true).entries, 1);
-            assert_eq!(disk.purge(what, true).entries, 0, "a second time changes nothing");
-            assert!(find(&disk, 1).unwrap().head.is_soft_purged(), "{what:?}");
-            work(&disk);
-            drop(disk);
-            let disk = still(&dir, 1 << 20);
-            assert!(find(&disk, 1).unwrap().head.is_soft_purged(), "{what:?}, after a restart");
-            disk.put(&key(1), tagged("a"), &|| true);
-            work(&disk);
-            assert!(!find(&disk, 1).unwrap().head.is_soft_purged(), "a new response is fresh");
-        }
-    }
 }
 
 #[test]

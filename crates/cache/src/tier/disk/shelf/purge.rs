@@ -7,14 +7,27 @@ use crate::Purge;
 use crate::tier::Dropped;
 
 impl Shelf {
-    /// Takes out what `what` names; its names are doomed.
-    pub(in crate::tier::disk) fn purge(&mut self, what: Purge<'_>) -> Dropped {
+    /// Takes out what `what` names; the files of the names that come along are to be removed. Those of evicted entries are
+    /// among them, all of them where `what` is no key: what tags they had is forgotten.
+    pub(in crate::tier::disk) fn purge(&mut self, what: Purge<'_>) -> (Dropped, Vec<Name>) {
         let mut dropped = Dropped::default();
         for at in self.named(what) {
             dropped.entries += 1;
             dropped.bytes += self.remove(at);
         }
-        dropped
+        let names = match what {
+            Purge::Key(key) => self.take_doomed_of(hash_key(key)),
+            Purge::Tag(_) | Purge::All => self.take_doomed(usize::MAX),
+        };
+        (dropped, names)
+    }
+
+    fn take_doomed_of(&mut self, key: u128) -> Vec<Name> {
+        let names: Vec<_> = self.doomed.range(Name { key, vary: 0 }..=Name { key, vary: u64::MAX }).copied().collect();
+        for name in &names {
+            self.doomed.remove(name);
+        }
+        names
     }
 
     /// Marks what `what` names as stale; the files of the names that come along are to be marked too.
