@@ -169,8 +169,9 @@ mod tests {
     fn a_changed_file_is_noticed_and_an_unchanged_one_is_not_read() {
         let pair = Pair::new();
         let tls = Tls::open(pair.files.clone()).unwrap();
-        let first = shown(&tls);
+        let (first, read) = (shown(&tls), Arc::clone(&tls.current.0.read()));
         tls.refresh();
+        assert!(Arc::ptr_eq(&tls.current.0.read(), &read), "what is read is held anew, be it the same");
         pair.renew();
         let later = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1);
         std::fs::File::options().write(true).open(&pair.files.key).unwrap().set_modified(later).unwrap();
