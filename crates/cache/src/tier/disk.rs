@@ -248,7 +248,7 @@ impl Tier for Disk {
     fn put(&self, key: &CacheKey, entry: Arc<Entry>, still: &dyn Fn() -> bool) -> bool {
         let waiting = Waiting::new(key, entry);
         let mut shelf = self.shared.shelf.lock();
-        if !still() {
+        if !still() || shelf.has_newer(&waiting) {
             return false;
         }
         if !self.shared.is_scanned(key) {

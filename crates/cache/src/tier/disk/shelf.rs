@@ -143,7 +143,7 @@ impl Shelf {
             Some(kind) => hash_vary(&kind.for_request(wanted.headers, wanted.policy)) == slot.name.vary,
         };
         let selected = self.slots.under(hash_key(key)).filter(|(_, slot)| selects(slot));
-        let (at, _) = selected.max_by_key(|(_, slot)| (slot.fetched_at_millis, slot.ticket))?;
+        let (at, _) = selected.max_by_key(|(_, slot)| (slot.fetched_at, slot.ticket))?;
         self.slots.get_mut(at)?.is_visited = true;
         self.place(self.slots.get(at)?, key)
     }
@@ -186,6 +186,12 @@ impl Shelf {
         if slot.is_none_or(|slot| self.waiting.contains_key(&slot.ticket)) {
             self.doomed.insert(name);
         }
+    }
+
+    /// Whether the entry of that name was fetched later: a slow response comes after one that was asked for after it.
+    pub(super) fn has_newer(&self, waiting: &Waiting) -> bool {
+        let slot = self.slots.find(waiting.name).and_then(|at| self.slots.get(at));
+        slot.is_some_and(|slot| slot.fetched_at > waiting.entry.head.fetched_at)
     }
 
     /// Takes an entry in, to be written; `false` where there is no room for it, or the disk is out of order at `now`. An
@@ -231,7 +237,7 @@ impl Shelf {
         Slot {
             name,
             ticket: self.next_ticket,
-            fetched_at_millis: head.fetched_at.as_millisecond(),
+            fetched_at: head.fetched_at,
             bytes,
             vary: self.kind(&head.vary),
             tags: head.tags().map(|tag| self.tag_hasher.hash_one(tag)).collect(),
@@ -254,7 +260,7 @@ impl Shelf {
 
     fn limit_variants(&mut self, key: u128) {
         if self.slots.under(key).count() >= MAX_VARIANTS {
-            let eldest = self.slots.under(key).min_by_key(|(_, slot)| slot.fetched_at_millis);
+            let eldest = self.slots.under(key).min_by_key(|(_, slot)| slot.fetched_at);
             if let Some((at, _)) = eldest {
                 self.remove(at);
                 self.evictions += 1;

@@ -11,6 +11,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use hashbrown::HashTable;
+use jiff::Timestamp;
 
 use super::folder::Name;
 use crate::policy::vary::Vary;
@@ -25,8 +26,8 @@ pub(super) struct Slot {
     pub(super) name: Name,
     /// Which of the entries that had this name.
     pub(super) ticket: u64,
-    /// When it was fetched, to tell the youngest of several.
-    pub(super) fetched_at_millis: i64,
+    /// When it was fetched, to tell the younger of two.
+    pub(super) fetched_at: Timestamp,
     /// What it takes on the disk.
     pub(super) bytes: u64,
     /// One that has the same names of selecting fields, with whatever values; `None` where there are none.
@@ -198,7 +199,7 @@ mod tests {
         Slot {
             name: Name { key, vary: 0 },
             ticket: 0,
-            fetched_at_millis: 0,
+            fetched_at: Timestamp::UNIX_EPOCH,
             bytes: 4096,
             vary: None,
             tags: Box::default(),

@@ -135,6 +135,34 @@ fn entries_of_one_key_are_told_apart_by_their_selecting_fields() {
 }
 
 #[test]
+fn a_response_fetched_before_the_one_that_is_there_is_refused() {
+    let at = |nanosecond, body: &'static str| {
+        let response = Response::builder().body(Bytes::from(body)).unwrap();
+        let now = jiff::Timestamp::new(1, nanosecond).unwrap();
+        Arc::new(Entry::new(response, &HeaderMap::new(), &Policy::image(), now))
+    };
+    for (state, written, restarted) in [("waiting", false, false), ("written", true, false), ("old", true, true)] {
+        let dir = TempDir::new().unwrap();
+        let mut disk = still(&dir, 1 << 20);
+        assert!(disk.put(&key(1), at(2, "newer"), &|| true));
+        if written {
+            work(&disk);
+        }
+        if restarted {
+            drop(disk);
+            disk = still(&dir, 1 << 20);
+            scan::ensure_all(&disk.shared);
+        }
+        assert!(!disk.put(&key(1), at(1, "older"), &|| true), "{state}");
+        work(&disk);
+        assert_eq!(find(&disk, 1).unwrap().body, "newer", "{state}");
+        assert_eq!((disk.usage().entries, disk.counts().refused), (1, 0), "{state}: the disk is in order");
+        assert!(disk.put(&key(1), at(2, "as young"), &|| true), "{state}");
+        assert_eq!(find(&disk, 1).unwrap().body, "as young", "{state}");
+    }
+}
+
+#[test]
 fn one_key_has_a_bounded_number_of_entries() {
     let dir = TempDir::new().unwrap();
     let disk = still(&dir, 16 << 20);
