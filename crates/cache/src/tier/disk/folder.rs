@@ -11,7 +11,7 @@
 //! removes is synced, for it must not come back. Called by the tier's threads; knows nothing of the index.
 
 use std::fmt;
-use std::fs::{self, DirBuilder, File, TryLockError};
+use std::fs::{self, DirBuilder, File, ReadDir, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -109,6 +109,11 @@ pub(super) trait Medium: Send + Sync + fmt::Debug {
     /// Opens a file to read it, or a folder to sync it.
     fn open(&self, path: &Path) -> io::Result<File> {
         File::open(path)
+    }
+
+    /// Lists a folder.
+    fn list(&self, path: &Path) -> io::Result<ReadDir> {
+        fs::read_dir(path)
     }
 }
 
@@ -217,7 +222,7 @@ impl Folder {
 
     /// The names in a shard; what bears no name of ours is left alone.
     pub(super) fn list(&self, shard: usize) -> io::Result<Vec<Name>> {
-        let entries = match fs::read_dir(self.shard(shard)) {
+        let entries = match self.medium.list(&self.shard(shard)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries?,
         };
@@ -248,7 +253,7 @@ impl Folder {
 
     /// Removes one shard's worth of the trash; `false` once there is none.
     pub(super) fn sweep(&self) -> io::Result<bool> {
-        let Some(taken) = fs::read_dir(self.path.join("trash"))?.next() else { return Ok(false) };
+        let Some(taken) = self.medium.list(&self.path.join("trash"))?.next() else { return Ok(false) };
         let taken = taken?.path();
         match fs::read_dir(&taken)?.next() {
             Some(shard) => fs::remove_dir_all(shard?.path())?,

@@ -134,10 +134,15 @@ pub(super) fn remove(shared: &Shared, names: Vec<Name>) -> Vec<Name> {
     left
 }
 
-fn sweep(shared: &Shared) {
-    let more = shared.folder.sweep().unwrap_or_else(|error| {
-        tracing::warn!(%error, dir = %shared.folder.path().display(), "the disk tier can't empty its trash");
-        false
-    });
-    shared.shelf.lock().chores.has_trash = more;
+/// Frees some of the room that a purge of everything took away.
+pub(super) fn sweep(shared: &Shared) {
+    // Cleared first and only ever set afterwards: a purge of everything that comes meanwhile sets it too.
+    shared.shelf.lock().chores.has_trash = false;
+    match shared.folder.sweep() {
+        Ok(true) => shared.shelf.lock().chores.has_trash = true,
+        Ok(false) => {}
+        Err(error) => {
+            tracing::warn!(%error, dir = %shared.folder.path().display(), "the disk tier can't empty its trash");
+        }
+    }
 }

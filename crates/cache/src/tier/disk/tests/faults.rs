@@ -1,5 +1,6 @@
 //! A disk that is full, broken or slow, and what happens in the middle of a write.
 
+use std::fs::ReadDir;
 use std::io::Write;
 use std::sync::OnceLock;
 
@@ -54,6 +55,23 @@ impl Medium for Meanwhile {
             };
         }
         Plain.create(path)
+    }
+}
+
+/// A medium on which everything is purged just after the trash was listed.
+#[derive(Debug, Default)]
+struct PurgedWhileSwept(OnceLock<Arc<Shared>>);
+
+impl Medium for PurgedWhileSwept {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn Write>> {
+        Plain.create(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<ReadDir> {
+        let Some(shared) = self.0.get().filter(|_| path.ends_with("trash")) else { return Plain.list(path) };
+        shared.purge_all();
+        // As the trash was before: empty.
+        Plain.list(&path.with_file_name("tmp"))
     }
 }
 
@@ -140,6 +158,19 @@ fn a_purge_in_the_middle_of_a_write_is_not_undone() {
         assert!(!find(&disk, 2).unwrap().head.is_soft_purged());
         disk.shared.shelf.lock().assert_sound();
     }
+}
+
+#[test]
+fn a_purge_of_everything_in_the_middle_of_a_sweep_is_swept_too() {
+    let dir = TempDir::new().unwrap();
+    let medium = Arc::new(PurgedWhileSwept::default());
+    let disk = Disk::open_on(Config::new(dir.path(), 1 << 20), Arc::clone(&medium) as Arc<dyn Medium>).unwrap();
+    put(&disk, 1, 1000);
+    work(&disk);
+    medium.0.set(Arc::clone(&disk.shared)).unwrap();
+    writer::sweep(&disk.shared);
+    assert!(files(&dir).is_empty());
+    assert!(disk.shared.shelf.lock().chores.has_trash, "what the purge took away is to be swept");
 }
 
 #[test]
