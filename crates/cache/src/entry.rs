@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, HeaderName, Response};
 use jiff::Timestamp;
 
 use crate::{Head, Policy};
@@ -31,11 +31,12 @@ impl Entry {
         Self { head: Arc::new(Head::new(parts.status, parts.headers, request, policy, now)), body }
     }
 
-    /// What the entry costs a tier, in bytes: body, header fields and bookkeeping.
+    /// What the entry costs a tier, in bytes: body, header fields, the selecting fields of its request and bookkeeping.
     #[must_use]
     pub fn cost(&self) -> u64 {
-        let headers = &self.head.headers;
-        let fields: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + FIELD_BYTES).sum();
-        (self.body.len() + fields) as u64 + OVERHEAD_BYTES
+        let cost = |name: &HeaderName, value: &[u8]| name.as_str().len() + value.len() + FIELD_BYTES;
+        let fields: usize = self.head.headers.iter().map(|(name, value)| cost(name, value.as_bytes())).sum();
+        let selecting: usize = self.head.vary.fields().map(|(name, value)| cost(name, value)).sum();
+        (self.body.len() + fields + selecting) as u64 + OVERHEAD_BYTES
     }
 }

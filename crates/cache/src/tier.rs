@@ -33,7 +33,7 @@ pub trait Tier: Send + Sync + std::fmt::Debug {
     fn stored(&self, key: &CacheKey) -> Vec<Arc<Entry>>;
 
     /// Offers an entry, in place of the one with the same selecting fields; `false` where the tier does not want it, and the
-    /// older one is gone either way. `still` is asked at the moment when the entry would become visible, under the lock
+    /// older one is gone either way. One that was fetched before the one that is there is refused: the younger one stays. `still` is asked at the moment when the entry would become visible, under the lock
     /// that a purge takes too: where it says no, a purge has overtaken the fetch, and nothing is kept.
     fn put(&self, key: &CacheKey, entry: Arc<Entry>, still: &dyn Fn() -> bool) -> bool;
 

@@ -18,8 +18,15 @@ pub(super) fn key(name: usize) -> CacheKey {
 }
 
 pub(super) fn entry(len: usize) -> Arc<Entry> {
-    let response = Response::new(Bytes::from(vec![7; len]));
-    Arc::new(Entry::new(response, &HeaderMap::new(), &Policy::image(), jiff::Timestamp::UNIX_EPOCH))
+    Arc::new(Entry::new(response(len), &HeaderMap::new(), &Policy::image(), time(0)))
+}
+
+fn response(len: usize) -> Response<Bytes> {
+    Response::new(Bytes::from(vec![7; len]))
+}
+
+fn time(second: i64) -> jiff::Timestamp {
+    jiff::Timestamp::from_second(second).unwrap()
 }
 
 fn bounds(max_bytes: u64) -> Bounds {
@@ -58,6 +65,16 @@ fn the_last_entry_under_a_key_counts() {
         put(&*tier, 1, 20);
         assert_eq!(find(&*tier, 1).map(|found| found.body.len()), keeps.then_some(20));
         assert_eq!(tier.usage().entries, u64::from(keeps));
+    }
+}
+
+#[test]
+fn a_response_of_before_does_not_take_the_place_of_a_younger_one() {
+    for (tier, keeps) in all() {
+        let at = |second, len| Arc::new(Entry::new(response(len), &HeaderMap::new(), &Policy::image(), time(second)));
+        assert_eq!(tier.put(&key(1), at(2, 20), &|| true), keeps);
+        assert!(!tier.put(&key(1), at(1, 10), &|| true), "{}", tier.name());
+        assert_eq!(find(&*tier, 1).map(|found| found.body.len()), keeps.then_some(20), "{}", tier.name());
     }
 }
 

@@ -96,14 +96,23 @@ impl Memory {
     }
 
     /// Takes away what a newcomer replaces: the entry with the same selecting fields, and the one fetched longest ago where
-    /// a key has too many. Says in which part the replaced one was.
-    fn replace(&self, shelf: &mut Shelf, newcomer: &Slot, ledger: &mut Ledger, gone: &mut Vec<Slot>) -> Option<Part> {
+    /// a key has too many. Says in which part the replaced one was; `Err` where it is the younger one, and stays.
+    fn replace(
+        &self,
+        shelf: &mut Shelf,
+        newcomer: &Slot,
+        ledger: &mut Ledger,
+        gone: &mut Vec<Slot>,
+    ) -> Result<Option<Part>, ()> {
         let mut count = 0;
         let (mut same, mut oldest) = (None, None);
         for (index, slot) in shelf.under(&newcomer.key, newcomer.hash) {
             count += 1;
             let head = &slot.entry.head;
             if head.vary == newcomer.entry.head.vary {
+                if head.fetched_at > newcomer.entry.head.fetched_at {
+                    return Err(());
+                }
                 same = Some((index, slot.part));
             }
             if oldest.is_none_or(|(_, fetched_at)| head.fetched_at < fetched_at) {
@@ -115,7 +124,7 @@ impl Memory {
             ledger.leave(&slot);
             gone.push(slot);
         }
-        same.map(|(_, part)| part)
+        Ok(same.map(|(_, part)| part))
     }
 
     /// Takes all from a shelf in one stroke, so that a purge of a million entries holds no hit up.
@@ -195,7 +204,7 @@ impl Tier for Memory {
         if !still() {
             return false;
         }
-        let before = self.replace(&mut shelf, &newcomer, &mut ledger, &mut gone);
+        let Ok(before) = self.replace(&mut shelf, &newcomer, &mut ledger, &mut gone) else { return false };
         let density = newcomer.density(shelf.frequency(newcomer.hash));
         drop(shelf);
         let part = if before == Some(Part::Main) && ledger.main_fits(newcomer.cost) {

@@ -142,10 +142,10 @@ fn each_language_is_found_by_who_asks_for_it() {
 fn of_entries_that_a_request_selects_the_youngest_is_found() {
     let tier = room_for(100, 1000);
     put_language(&tier, "de", 5);
-    tier.put(&key(1), response(&[], &HeaderMap::new(), 9), &|| true);
-    assert_eq!(found_language(&tier, "de"), Timestamp::from_second(9).ok());
     tier.put(&key(1), response(&[], &HeaderMap::new(), 4), &|| true);
     assert_eq!(found_language(&tier, "de"), Timestamp::from_second(5).ok());
+    tier.put(&key(1), response(&[], &HeaderMap::new(), 9), &|| true);
+    assert_eq!(found_language(&tier, "de"), Timestamp::from_second(9).ok());
 }
 
 #[test]
@@ -260,4 +260,16 @@ fn what_a_value_was_read_into_is_not_held_on_to() {
     let entry = Entry::new(response, &HeaderMap::new(), &Policy::image(), Timestamp::UNIX_EPOCH);
     assert!(buffer.is_unique(), "the entry shares the buffer");
     assert_eq!(entry.head.headers["x-note"], "aaaaaaaaaa");
+}
+
+#[test]
+fn what_a_client_writes_into_a_selecting_field_counts() {
+    let tier = room_for(10_000, 100_000);
+    let cost = |client: &str| {
+        put_language(&tier, client, 1);
+        let bytes = tier.usage().bytes;
+        tier.purge(Purge::All, false);
+        bytes
+    };
+    assert_eq!(cost(&"x".repeat(30_000)) - cost("x"), 29_999);
 }
