@@ -1,8 +1,9 @@
 //! A fill: a body on its way from the upstream, read by any number of clients while it arrives.
 //!
 //! The one who pumps pushes pieces; each [`Reader`] has a place of its own and takes no more than is there. Pieces stay
-//! until the fill ends, so that a reader may come at any time and begin at the first byte. A fill that grows too large to be kept
-//! becomes a passage: nobody joins any more, pieces go once the slowest reader has them, and the pump waits for that one.
+//! until the fill ends, so that a reader may come at any time and begin at the first byte; then the whole that the tiers keep takes
+//! their place, for those who still read. A fill that grows too large to be kept becomes a passage: nobody joins any more,
+//! pieces go once the slowest reader has them, and the pump waits for that one, unless others wait with it for too long.
 //!
 //! Knows nothing of keys, policy or tiers; called by `lead` and by [`Body`](crate::Body).
 
@@ -12,11 +13,13 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use slab::Slab;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::Error;
 
@@ -44,6 +47,8 @@ struct State {
     held: u64,
     /// What has arrived in all, in bytes.
     arrived: u64,
+    /// All of it, in place of the pieces, once it has come to its end.
+    whole: Option<Bytes>,
     end: Option<Result<(), Error>>,
     places: Slab<Place>,
     /// Pieces that every reader has are dropped.
@@ -51,9 +56,13 @@ struct State {
 }
 
 /// Where a reader stands.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Place {
     next: usize,
+    /// What the pieces before `next` hold, in bytes.
+    taken: usize,
+    /// It kept others waiting for too long, and gets no more.
+    is_cut_off: bool,
     waker: Option<Waker>,
 }
 
@@ -75,10 +84,20 @@ impl Fill {
         arrived
     }
 
-    /// Says that nothing more comes: all has arrived, or why it has not.
+    /// Says that nothing more comes: all has arrived, or why it has not. What is said first counts.
     pub(crate) fn end(&self, how: Result<(), Error>) {
         let mut state = self.state.lock();
-        state.end = Some(how);
+        state.end.get_or_insert(how);
+        wake(state);
+    }
+
+    /// Says that all has arrived, as `whole`: who still reads takes it from there, and the pieces are free.
+    pub(crate) fn finish(&self, whole: Bytes) {
+        let mut state = self.state.lock();
+        state.whole = Some(whole);
+        state.end.get_or_insert(Ok(()));
+        state.pieces = VecDeque::new();
+        self.held_by_all.fetch_sub(std::mem::take(&mut state.held), Ordering::Relaxed);
         wake(state);
     }
 
@@ -107,8 +126,10 @@ impl Fill {
         }
     }
 
-    /// Waits, in a passage, until the slowest reader has room for more.
-    pub(crate) async fn room(&self) {
+    /// Waits, in a passage, until the slowest reader has room for more. Who is not there after `patience`, while another reader has all that came and
+    /// waits for the next piece, is cut off.
+    pub(crate) async fn room(&self, patience: Duration) {
+        let mut late = Instant::now() + patience;
         loop {
             {
                 let mut state = self.state.lock();
@@ -117,8 +138,23 @@ impl Fill {
                     return;
                 }
             }
-            self.moved.notified().await;
+            if tokio::time::timeout_at(late, self.moved.notified()).await.is_err() {
+                self.cut_off_the_slowest();
+                late = Instant::now() + patience;
+            }
         }
+    }
+
+    fn cut_off_the_slowest(&self) {
+        let mut state = self.state.lock();
+        let reached = state.first + state.pieces.len();
+        if !state.places.iter().any(|(_, place)| place.next == reached) {
+            return;
+        }
+        let first = state.first;
+        let slowest = state.places.iter_mut().map(|(_, place)| place).filter(|place| place.next == first);
+        slowest.for_each(|place| place.is_cut_off = true);
+        wake(state);
     }
 
     /// All that has arrived, in one piece of its own: as it came it may be slices of much larger buffers.
@@ -132,7 +168,8 @@ impl Fill {
     /// Drops the pieces that every reader of a passage has.
     fn trim(&self, state: &mut State) {
         let reached = state.first + state.pieces.len();
-        let slowest = state.places.iter().map(|(_, place)| place.next).min().unwrap_or(reached);
+        let served = state.places.iter().map(|(_, place)| place).filter(|place| !place.is_cut_off);
+        let slowest = served.map(|place| place.next).min().unwrap_or(reached);
         while state.first < slowest {
             let Some(piece) = state.pieces.pop_front() else { break };
             let length = piece.len() as u64;
@@ -180,7 +217,7 @@ impl Reader {
         if state.is_passage {
             return None;
         }
-        let place = state.places.insert(Place { next: 0, waker: None });
+        let place = state.places.insert(Place::default());
         drop(state);
         Some(Self { fill: Arc::clone(fill), place, skip: 0, left: None })
     }
@@ -217,8 +254,18 @@ impl Reader {
         let mut state = self.fill.state.lock();
         let state = &mut *state;
         let Some(place) = state.places.get_mut(self.place) else { return Poll::Ready(None) };
+        if place.is_cut_off {
+            let reason = "this client was too slow for the others".to_owned();
+            return Poll::Ready(Some(Err(Error::Unavailable(reason))));
+        }
+        if let Some(whole) = &state.whole {
+            let rest = whole.slice(place.taken..);
+            place.taken = whole.len();
+            return Poll::Ready((!rest.is_empty()).then_some(Ok(rest)));
+        }
         if let Some(piece) = state.pieces.get(place.next - state.first) {
             place.next += 1;
+            place.taken += piece.len();
             if state.is_passage {
                 self.fill.moved.notify_one();
             }

@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use orbit_model::CacheKey;
@@ -137,6 +137,8 @@ impl Flight {
 /// All fetches that are under way.
 #[derive(Debug, Default)]
 pub(crate) struct Flights {
+    /// How many purges there were. Changed and, by those who register a flight, read under the lock of `by_route`.
+    purges: AtomicU64,
     /// Held only for map operations and a look into memory, never across an await.
     by_route: Mutex<HashMap<Route, Vec<Arc<Flight>>>>,
 }
@@ -172,19 +174,27 @@ impl Flights {
         }
         let flight = Flight::new(route, true);
         by_route.entry(route.clone()).or_default().push(Arc::clone(&flight));
-        Role::Lead(Ticket { flights: Arc::clone(self), flight })
+        Role::Lead(Ticket { flights: Arc::clone(self), flight, purges: self.purges() })
     }
 
     /// A flight that nobody can join, and that a purge overtakes like any other.
     pub(crate) fn alone(self: &Arc<Self>, route: &Route) -> Ticket {
         let flight = Flight::new(route, false);
-        self.by_route.lock().entry(route.clone()).or_default().push(Arc::clone(&flight));
-        Ticket { flights: Arc::clone(self), flight }
+        let mut by_route = self.by_route.lock();
+        by_route.entry(route.clone()).or_default().push(Arc::clone(&flight));
+        Ticket { flights: Arc::clone(self), flight, purges: self.purges() }
+    }
+
+    /// How many purges there were: what was found stored at another count may have been purged since.
+    pub(crate) fn purges(&self) -> u64 {
+        self.purges.load(Ordering::SeqCst)
     }
 
     /// Marks flights, so that what they bring is not kept, and takes them from the register, so that nobody joins them.
     pub(crate) fn overtake(&self, doomed: impl Fn(&CacheKey) -> bool) {
-        self.by_route.lock().retain(|route, flights| {
+        let mut by_route = self.by_route.lock();
+        self.purges.fetch_add(1, Ordering::SeqCst);
+        by_route.retain(|route, flights| {
             let goes = doomed(&route.key);
             if goes {
                 flights.iter().for_each(|flight| flight.overtaken.store(true, Ordering::SeqCst));
@@ -214,6 +224,8 @@ impl Flights {
 pub(crate) struct Ticket {
     flights: Arc<Flights>,
     pub(crate) flight: Arc<Flight>,
+    /// How many purges there had been when it was registered; those that came later have marked it.
+    pub(crate) purges: u64,
 }
 
 impl Ticket {

@@ -41,6 +41,17 @@ pub struct Head {
     retry_at_millis: AtomicI64,
 }
 
+/// What a 304, or an answer to HEAD, says of a stored response.
+#[derive(Debug, Clone, Copy)]
+pub struct Update<'a> {
+    /// How long it took to come.
+    pub delay: Duration,
+    /// Its fields.
+    pub fields: &'a HeaderMap,
+    /// The fields of what was asked.
+    pub request: &'a HeaderMap,
+}
+
 impl Head {
     /// Makes the head of a response to `request` that came at `now`; hop-by-hop fields are left out (RFC 9111 section 3.1).
     #[must_use]
@@ -97,12 +108,12 @@ impl Head {
         }
     }
 
-    /// The head of the same bytes with the fields of a 304, or of an answer to HEAD, received at `now` (RFC 9111
-    /// section 4.3.4); `request` is what was asked.
+    /// The head of the same bytes with the fields of an update, received at `now` (RFC 9111 section 4.3.4).
     #[must_use]
-    pub fn freshened(&self, fields: &HeaderMap, request: &HeaderMap, policy: &Policy, now: Timestamp) -> Self {
-        let headers = validation::freshen(&self.headers, fields);
-        Self::new(self.status, headers, request, policy, now)
+    pub fn freshened(&self, update: Update<'_>, policy: &Policy, now: Timestamp) -> Self {
+        let (mut parts, ()) = http::Response::new(()).into_parts();
+        (parts.status, parts.headers) = (self.status, validation::freshen(&self.headers, update.fields));
+        Self::after(update.delay, parts, update.request, policy, now)
     }
 
     /// How old the response is at `now` (RFC 9111 section 4.2.3).

@@ -9,10 +9,9 @@
 //! Runs in a task of its own; `reply` is how the client that began it hears, and it may have left.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use http::header::SET_COOKIE;
+use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use orbit_model::{CacheKey, Forward};
@@ -20,10 +19,13 @@ use tokio::sync::oneshot;
 
 use crate::fill::{Fill, Reader};
 use crate::flight::{Landed, Progress, Route, Ticket};
+use crate::head::Update;
 use crate::policy::freshness::{Fault, Use};
 use crate::policy::request::Directives;
 use crate::policy::{storable, targeted, validation};
-use crate::stack::{Request, Shared};
+use crate::pump::{BrokenOff, Pump, Pumped};
+use crate::stack::{Request, Shared, Stored};
+use crate::update::Freshened;
 use crate::{Ask, Body, Entry, Error, Forwarded, Found, Head, Outcome, Question};
 
 /// The largest error that is shared, in bytes.
@@ -64,6 +66,7 @@ where
 {
     pub(crate) fn new(shared: Arc<Shared>, ticket: Ticket, request: &Request<'_>, fetch: F) -> Self {
         let Ask { key, method, headers } = request.ask;
+        let purges = ticket.purges;
         Self {
             shared,
             ticket,
@@ -71,7 +74,8 @@ where
             headers: headers.clone(),
             method: method.clone(),
             directives: request.directives,
-            stored: request.stored.clone(),
+            // What was found before a purge is not asked after any more: a 304 would bring it back.
+            stored: request.stored.clone().filter(|_| request.purges == purges),
             alone: false,
             fetch,
         }
@@ -173,27 +177,30 @@ where
 
     /// Decides what a response means.
     async fn judge(self, received: Received, reply: Reply) {
-        let Received { response, forwarded, candidates, as_asked } = received;
-        let status = response.status();
+        let status = received.response.status();
         if let Some(fault) = Fault::of(status)
             && let Some(entry) = self.stale_on(fault)
         {
-            return self.serve_stale(entry, forwarded, reply);
+            return self.serve_stale(entry, received.forwarded, reply);
         }
-        if status == StatusCode::NOT_MODIFIED && !as_asked {
-            let fields = response.headers().clone();
-            return self.not_modified(fields, forwarded, &candidates, reply).await;
+        if status == StatusCode::NOT_MODIFIED && !received.as_asked {
+            return self.not_modified(received, reply).await;
         }
-        let fields = response.headers();
+        let fields = received.response.headers();
         let shared = &self.shared;
         let storable = storable::may_store(&self.method, &self.headers, status, fields, &shared.policy);
-        let fits = response.body().length().is_none_or(|length| length <= shared.limits.max_body_bytes);
-        if storable.is_err() && status.is_server_error() && is_impersonal(fields) {
-            return self.share_error(response, forwarded, reply).await;
+        let length = received.response.body().length();
+        let fits = length.is_none_or(|length| length <= shared.limits.max_body_bytes);
+        let is_everybodys_error = status.is_server_error() && is_impersonal(fields);
+        if storable.is_err() && is_everybodys_error && !self.alone {
+            return self.share_error(received, reply).await;
         }
-        if storable.is_err() || !fits || (as_asked && status != StatusCode::OK) {
-            return self.release(response, forwarded, as_asked, reply).await;
+        if storable.is_err() || !fits || (received.as_asked && status != StatusCode::OK) {
+            let for_anyone = storable::may_store_for_anyone(status, fields, &shared.policy);
+            let of_itself = (for_anyone.is_err() || !fits) && !received.as_asked && !is_everybodys_error;
+            return self.release(received, of_itself, reply).await;
         }
+        let Received { response, forwarded, .. } = received;
         let (parts, body) = response.into_parts();
         let head = Head::after(forwarded.took, parts, &self.headers, &shared.policy, shared.now());
         shared.bypass.forget(&self.route(&head));
@@ -203,8 +210,16 @@ where
         }
     }
 
-    /// An upstream that fails is not asked again for each of those who wait: they all get its answer, which is not kept.
-    async fn share_error(self, response: Response<Body>, forwarded: Forwarded, reply: Reply) {
+    /// An upstream that fails is not asked again for each of those who wait: they all get its answer, which is not kept; or, where it
+    /// may be one user's own or is long, only that it failed.
+    async fn share_error(self, received: Received, reply: Reply) {
+        let Received { response, forwarded, .. } = received;
+        let is_personal = self.headers.contains_key(COOKIE) && self.shared.policy.forwards(&COOKIE);
+        if is_personal || response.body().length().is_some_and(|length| length > MAX_ERROR_BYTES as u64) {
+            self.ticket.close();
+            self.ticket.flight.tell(Progress::Failed(Error::Unavailable(format!("it answered {}", response.status()))));
+            return self.pass(response, forwarded, reply);
+        }
         let (parts, body) = response.into_parts();
         let head = self.head(parts.status, parts.headers);
         let max_silence = self.shared.limits.max_silence;
@@ -213,19 +228,21 @@ where
             let broken = Error::Unavailable("the body of an error did not arrive".to_owned());
             return self.fail(broken, forwarded, reply);
         };
-        let entry = Arc::new(Entry { head: Arc::new(head), body: body.to_bytes() });
-        let outcome = Outcome::Miss;
-        self.land(Landed { entry, outcome, tier: None, forwarded: Some(forwarded), stored: false }, reply);
+        self.land(fetched(Entry { head: Arc::new(head), body: body.to_bytes() }, forwarded), reply);
     }
 
     /// A 304: what is stored is fresh again, with new fields. Where it names nothing that is stored, the whole is asked for.
-    async fn not_modified(self, fields: HeaderMap, forwarded: Forwarded, candidates: &[Arc<Entry>], reply: Reply) {
+    async fn not_modified(self, received: Received, reply: Reply) {
+        let Received { response, forwarded, candidates, .. } = received;
+        let fields = response.headers();
         let heads: Vec<&Head> = candidates.iter().map(|entry| &*entry.head).collect();
-        let selected = validation::selected_by(&fields, &heads).and_then(|index| candidates.get(index));
+        let selected = validation::selected_by(fields, &heads).and_then(|index| candidates.get(index));
         if let Some(entry) = selected {
-            return match self.shared.freshen(entry, &fields, &self.headers) {
-                Ok(entry) => self.whole(entry, forwarded, reply),
-                Err(entry) => self.withdraw(entry, forwarded, reply),
+            let update = Update { delay: forwarded.took, fields, request: &self.headers };
+            return match self.shared.freshen(entry, update) {
+                Freshened::Kept(entry) => self.whole(entry, forwarded, reply),
+                Freshened::Served(entry) => self.land(fetched(entry, forwarded), reply),
+                Freshened::Gone(entry) => self.withdraw(entry, forwarded, reply).await,
             };
         }
         match self.ask(Some(Question::Whole(HeaderMap::new()))).await {
@@ -239,28 +256,29 @@ where
     }
 
     /// What was stored may not be kept any longer: the leader gets it as the last one.
-    fn withdraw(&self, entry: Entry, forwarded: Forwarded, reply: Reply) {
+    async fn withdraw(&self, entry: Entry, forwarded: Forwarded, reply: Reply) {
         self.ticket.close();
-        self.shared.drop_key(&self.key);
         self.ticket.flight.tell(Progress::Released);
+        self.shared.drop_key(&self.key).await;
         answer(reply, Ok(Found::passed(entry.head, Body::Whole(entry.body), forwarded)));
     }
 
-    /// A response that is for the leader alone. Those who joined are released at once, and the key is remembered.
-    async fn release(self, response: Response<Body>, forwarded: Forwarded, as_asked: bool, reply: Reply) {
+    /// A response that is for the leader alone. Those who joined are released at once; what is so `of_itself`, whoever asks, is remembered.
+    async fn release(self, received: Received, of_itself: bool, reply: Reply) {
         self.ticket.close();
+        let Received { response, forwarded, as_asked, .. } = received;
         let shared = &self.shared;
         let (status, now) = (response.status(), shared.now());
-        let head = self.head(status, response.headers().clone());
-        let until = now.checked_add(shared.limits.bypass_for).unwrap_or(now);
-        if !self.directives.no_store {
-            shared.bypass.remember(self.route(&head), now, until);
+        if of_itself {
+            let until = now.checked_add(shared.limits.bypass_for).unwrap_or(now);
+            let head = self.head(status, response.headers().clone());
+            shared.bypass.remember(&self.route(&head), now, until);
         }
         self.ticket.flight.tell(Progress::Released);
         // Said for sure that the old one is no more; a 429 or a 500 says nothing of it.
         let gone = status.is_success() || matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE);
-        if gone && !as_asked && !self.directives.no_store && self.ticket.flight.may_store() {
-            shared.drop_key(&self.key);
+        if of_itself && gone && self.ticket.flight.may_store() {
+            shared.drop_key(&self.key).await;
         }
         if as_asked || !self.as_ask().is_partial() {
             return self.pass(response, forwarded, reply);
@@ -306,10 +324,9 @@ where
 
     /// A response that is there as a whole: keeps it and hands it out.
     fn whole(&self, entry: Entry, forwarded: Forwarded, reply: Reply) {
-        let entry = Arc::new(entry);
-        let stored = self.shared.keep(&self.key, &entry, &self.ticket.flight);
-        let outcome = Outcome::Miss;
-        self.land(Landed { entry, outcome, tier: None, forwarded: Some(forwarded), stored }, reply);
+        let landed = fetched(entry, forwarded);
+        let stored = self.shared.keep(&self.key, &landed.entry, &self.ticket.flight);
+        self.land(Landed { stored, ..landed }, reply);
     }
 
     /// Hands out what is there as a whole.
@@ -317,10 +334,10 @@ where
         self.ticket.close();
         self.ticket.flight.tell(Progress::Landed(landed.clone()));
         let revalidates = landed.outcome == Outcome::Stale && landed.forwarded.is_none();
-        let entry = Arc::clone(&landed.entry);
+        let stored = Stored { entry: Arc::clone(&landed.entry), purges: self.ticket.purges };
         answer(reply, Ok(landed.found()));
         if revalidates {
-            self.shared.revalidate_behind(self.as_ask(), &entry, self.fetch.clone());
+            self.shared.revalidate_behind(self.as_ask(), &stored, self.fetch.clone());
         }
     }
 
@@ -335,13 +352,14 @@ where
             answer(reply, Ok(found));
         }
         self.ticket.flight.tell(Progress::Filling(Arc::clone(&head), Arc::clone(&fill), forwarded));
-        let pump = Pump { fill: &fill, body, behind };
-        match self.pump(pump).await {
+        let _broken_off = BrokenOff(&fill);
+        let pump = Pump { shared: &self.shared, ticket: &self.ticket, fill: &fill, body, behind };
+        match pump.run().await {
             Ok(Pumped::Whole) => {
                 let entry = Arc::new(Entry { head, body: fill.whole() });
                 self.shared.keep(&self.key, &entry, &self.ticket.flight);
                 self.ticket.close();
-                fill.end(Ok(()));
+                fill.finish(entry.body.clone());
             }
             Ok(Pumped::Passed) => fill.end(Ok(())),
             Err(error) => {
@@ -349,49 +367,6 @@ where
                 fill.end(Err(error));
             }
         }
-    }
-
-    /// Moves the body into the fill.
-    async fn pump(&self, mut pump: Pump<'_>) -> Result<Pumped, Error> {
-        let limits = &self.shared.limits;
-        let too_late = tokio::time::sleep(limits.max_duration);
-        tokio::pin!(too_late);
-        let mut passes = false;
-        loop {
-            let piece = tokio::select! {
-                biased;
-                () = pump.fill.deserted(), if !pump.behind => {
-                    if self.is_given_up(&pump, passes) {
-                        return Err(Error::Unavailable("nobody waits for the rest of the response".to_owned()));
-                    }
-                    continue;
-                }
-                () = &mut too_late => return Err(Error::Timeout),
-                piece = next_piece(&mut pump.body, limits.max_silence) => piece?,
-            };
-            let Some(piece) = piece else { return Ok(if passes { Pumped::Passed } else { Pumped::Whole }) };
-            let arrived = pump.fill.push(piece);
-            let held_by_all = self.shared.filling_bytes.load(Ordering::Relaxed);
-            if !passes && (arrived > limits.max_body_bytes || held_by_all > limits.max_filling_bytes) {
-                passes = true;
-                self.ticket.close();
-                self.ticket.flight.tell(Progress::Released);
-                pump.fill.pass();
-            }
-            if passes {
-                pump.fill.room().await;
-            }
-            if (passes || !pump.behind) && self.is_given_up(&pump, passes) {
-                return Err(Error::Unavailable("nobody waits for the rest of the response".to_owned()));
-            }
-        }
-    }
-
-    /// Whether nobody is left and too much is missing to go on for the tiers' sake.
-    fn is_given_up(&self, pump: &Pump<'_>, passes: bool) -> bool {
-        let nobody = pump.fill.readers() == 0 && self.ticket.flight.waiting() == 0;
-        let much = pump.fill.missing().is_some_and(|missing| missing > self.shared.limits.finish_bytes);
-        nobody && (much || passes)
     }
 
     /// The head of a response that is not kept.
@@ -406,35 +381,10 @@ where
     }
 }
 
-/// A body and where it goes.
-struct Pump<'a> {
-    fill: &'a Fill,
-    body: Body,
-    /// Nobody was there from the start: it is done for the tiers.
-    behind: bool,
-}
-
-/// How a pump ended.
-enum Pumped {
-    /// All of it is in the fill.
-    Whole,
-    /// All of it has passed through the fill.
-    Passed,
-}
-
-async fn next_piece(body: &mut Body, max_silence: Duration) -> Result<Option<bytes::Bytes>, Error> {
-    loop {
-        let frame = tokio::time::timeout(max_silence, body.frame()).await.map_err(|_elapsed| Error::Timeout)?;
-        match frame.transpose()? {
-            None => return Ok(None),
-            // Trailers are not kept (RFC 9110 section 6.5.1 lets a recipient discard them).
-            Some(frame) => {
-                if let Ok(piece) = frame.into_data() {
-                    return Ok(Some(piece));
-                }
-            }
-        }
-    }
+/// A response that is there as a whole and is not kept.
+fn fetched(entry: Entry, forwarded: Forwarded) -> Landed {
+    let (entry, outcome) = (Arc::new(entry), Outcome::Miss);
+    Landed { entry, outcome, tier: None, forwarded: Some(forwarded), stored: false }
 }
 
 /// Whether a response is not one user's own.

@@ -3,6 +3,8 @@
 //! Flights that might bring them back are marked first, then the tiers are cleared: what is asked before a purge may get
 //! the old response, what is asked after it never does.
 
+use std::sync::Arc;
+
 use orbit_model::CacheKey;
 
 use crate::stack::Shared;
@@ -72,10 +74,18 @@ impl Shared {
     }
 
     /// Drops what is stored under a key, because its upstream said that it is no more; the far tier first, so that nothing is
-    /// copied back from it.
-    pub(crate) fn drop_key(&self, key: &CacheKey) {
-        for tier in self.far.as_deref().into_iter().chain([&*self.near]) {
-            tier.purge(Purge::Key(key), false);
+    /// copied back from it, and on a thread that may wait.
+    pub(crate) async fn drop_key(self: &Arc<Self>, key: &CacheKey) {
+        if self.far.is_some() {
+            let (shared, key) = (Arc::clone(self), key.clone());
+            let drop_far = move || {
+                if let Some(far) = &shared.far {
+                    far.purge(Purge::Key(&key), false);
+                }
+            };
+            // It ends in any case; a panic would leave a copy, which expires.
+            let _ = tokio::task::spawn_blocking(drop_far).await;
         }
+        self.near.purge(Purge::Key(key), false);
     }
 }

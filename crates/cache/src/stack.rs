@@ -13,9 +13,10 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use http::{HeaderMap, Method, Response};
+use http::header::{CACHE_CONTROL, PRAGMA};
+use http::{Method, Response};
 use jiff::Timestamp;
-use orbit_model::{CacheKey, Clock, Forward};
+use orbit_model::{CacheKey, Clock};
 use tokio::sync::watch;
 
 use crate::bypass::Bypass;
@@ -26,7 +27,7 @@ use crate::policy::freshness::Use;
 use crate::policy::request::Directives;
 use crate::policy::{Policy, storable};
 use crate::tier::{Tier, Usage, Wanted};
-use crate::{Ask, Body, Entry, Error, Forwarded, Found, Limits, Outcome, Question};
+use crate::{Ask, Body, Entry, Error, Found, Limits, Outcome, Question};
 
 /// A cache in front of any fetch; clones share it.
 #[derive(Debug, Clone)]
@@ -62,6 +63,8 @@ pub enum Lookup {
 pub struct Looked {
     stored: Option<Arc<Entry>>,
     directives: Directives,
+    /// How many purges there had been before it was looked.
+    purges: u64,
 }
 
 impl Cache {
@@ -109,13 +112,14 @@ impl Cache {
     pub fn look(&self, ask: Ask<'_>) -> Lookup {
         let shared = &self.shared;
         let directives = Directives::heeded(ask.headers, &shared.policy);
+        let purges = shared.flights.purges();
         let stored = shared.near.find(ask.key, &shared.wanted(ask));
         let stored = stored.filter(|entry| storable::may_answer(ask.headers, &entry.head));
         match stored {
             Some(entry) if shared.usable(&entry, &directives) == Use::Fresh => {
                 Lookup::Fresh(Landed::kept(entry, Outcome::Hit, shared.near.name()).found())
             }
-            stored => Lookup::Other(Looked { stored, directives }),
+            stored => Lookup::Other(Looked { stored, directives, purges }),
         }
     }
 
@@ -129,12 +133,13 @@ impl Cache {
         R: Future<Output = Result<Response<Body>, Error>> + Send + 'static,
     {
         let shared = &self.shared;
-        let Looked { stored, directives } = looked;
+        let Looked { stored, directives, purges } = looked;
         if let Some(entry) = &stored
             && shared.usable(entry, &directives) == Use::StaleWhileRevalidate
         {
-            shared.revalidate_behind(ask, entry, fetch);
-            return Ok(Landed::kept(Arc::clone(entry), Outcome::Stale, shared.near.name()).found());
+            let stale = Stored { entry: Arc::clone(entry), purges };
+            shared.revalidate_behind(ask, &stale, fetch);
+            return Ok(Landed::kept(stale.entry, Outcome::Stale, shared.near.name()).found());
         }
         if directives.only_if_cached {
             return shared.only_if_cached(ask, &directives).await;
@@ -143,8 +148,10 @@ impl Cache {
             return shared.head(ask, fetch).await;
         }
         let route = shared.route(ask, stored.as_ref());
-        let request = Request { ask, directives, stored };
-        if ask.is_personal() || shared.bypass.knows(&route, shared.clock.now()) {
+        let request = Request { ask, directives, stored, purges };
+        // What comes of one user's own request, or of one that wants nothing kept, is for nobody who waits.
+        let is_alone = ask.is_personal() || directives.no_store;
+        if is_alone || shared.bypass.knows(&route, shared.clock.now()) {
             return shared.alone(&request, &route, fetch).await;
         }
         shared.join_or_lead(&request, route, fetch).await
@@ -163,6 +170,15 @@ pub(crate) struct Request<'a> {
     pub(crate) directives: Directives,
     /// What the request selects, stale.
     pub(crate) stored: Option<Arc<Entry>>,
+    /// How many purges there had been before that was found.
+    pub(crate) purges: u64,
+}
+
+/// An entry to revalidate.
+pub(crate) struct Stored {
+    pub(crate) entry: Arc<Entry>,
+    /// How many purges there had been before it was found.
+    pub(crate) purges: u64,
 }
 
 impl Shared {
@@ -211,10 +227,17 @@ impl Shared {
             Progress::Landed(landed) if !landed.entry.head.vary.matches(request.ask.headers, &self.policy) => {
                 Joined::Another(self.route_by(request.ask, &landed.entry.head))
             }
+            // What comes from a tier has not been asked for on behalf of those who want it newer.
+            Progress::Landed(landed) if landed.tier.is_some() && !self.accepts(&landed.entry, request) => Joined::Alone,
             Progress::Landed(landed) => Joined::Answer(Ok(landed.found_by_joining())),
             Progress::Failed(error) => Joined::Answer(Err(error)),
             Progress::Released | Progress::Asking => Joined::Alone,
         }
+    }
+
+    fn accepts(&self, entry: &Entry, request: &Request<'_>) -> bool {
+        let asks_for_nothing = request.directives == Directives::default();
+        asks_for_nothing || matches!(self.usable(entry, &request.directives), Use::Fresh | Use::StaleWhileRevalidate)
     }
 
     /// Fetches for this request only; what comes is kept where it may be.
@@ -227,46 +250,6 @@ impl Shared {
         Lead::new(Arc::clone(self), ticket, request, fetch).alone().depart().await
     }
 
-    /// Passes a HEAD on, and learns from the answer what is stored is worth (RFC 9111 section 4.3.5).
-    async fn head<F, R>(self: &Arc<Self>, ask: Ask<'_>, fetch: F) -> Result<Found, Error>
-    where
-        F: Fn(Question) -> R,
-        R: Future<Output = Result<Response<Body>, Error>>,
-    {
-        let ticket = self.flights.alone(&self.route(ask, None));
-        let began = std::time::Instant::now();
-        let response = fetch(Question::AsAsked).await?;
-        let (parts, body) = response.into_parts();
-        let forwarded = Forwarded { reason: Forward::Method, status: Some(parts.status), took: began.elapsed() };
-        self.learn_from_head(ask, &parts, &ticket.flight);
-        let head = crate::Head::new(parts.status, parts.headers, ask.headers, &self.policy, self.clock.now());
-        Ok(Found::passed(Arc::new(head), body, forwarded))
-    }
-
-    fn learn_from_head(&self, ask: Ask<'_>, parts: &http::response::Parts, flight: &Flight) {
-        use crate::policy::head_update::{Effect, effect};
-        let wanted = self.wanted(ask);
-        for entry in self.near.stored(ask.key).iter().filter(|entry| wanted.selects(entry)) {
-            match effect(&entry.head, parts.status, &parts.headers) {
-                Effect::Freshen => match self.freshen(entry, &parts.headers, ask.headers) {
-                    Ok(entry) => drop(self.keep(ask.key, &Arc::new(entry), flight)),
-                    Err(_) => self.drop_key(ask.key),
-                },
-                Effect::Invalidate => self.drop_key(ask.key),
-                Effect::Nothing => {}
-            }
-        }
-    }
-
-    /// The same bytes under new fields, as a 304 or an answer to HEAD brings them; an error where these say that it may not be
-    /// kept any longer.
-    pub(crate) fn freshen(&self, entry: &Entry, fields: &HeaderMap, request: &HeaderMap) -> Result<Entry, Entry> {
-        let head = entry.head.freshened(fields, request, &self.policy, self.clock.now());
-        let storable = storable::may_store(&Method::GET, request, head.status, &head.headers, &self.policy);
-        let entry = Entry { head: Arc::new(head), body: entry.body.clone() };
-        if storable.is_ok() { Ok(entry) } else { Err(entry) }
-    }
-
     /// Answers a request that must not reach the upstream.
     async fn only_if_cached(self: &Arc<Self>, ask: Ask<'_>, directives: &Directives) -> Result<Found, Error> {
         let entry = self.find_far(ask).await;
@@ -275,18 +258,25 @@ impl Shared {
         Ok(Landed::kept(entry, Outcome::Hit, tier.name()).found())
     }
 
-    /// Starts a revalidation unless one is under way or has just failed.
-    pub(crate) fn revalidate_behind<F, R>(self: &Arc<Self>, ask: Ask<'_>, entry: &Arc<Entry>, fetch: F)
+    /// Starts a revalidation unless one is under way or has just failed. It is for everybody: what the request at hand says of
+    /// caches does not count, and it is a GET whatever that is.
+    pub(crate) fn revalidate_behind<F, R>(self: &Arc<Self>, ask: Ask<'_>, stale: &Stored, fetch: F)
     where
         F: Fn(Question) -> R + Clone + Send + Sync + 'static,
         R: Future<Output = Result<Response<Body>, Error>> + Send + 'static,
     {
-        if !entry.head.may_retry(self.clock.now()) {
+        if !stale.entry.head.may_retry(self.clock.now()) {
             return;
         }
-        let request = Request { ask, directives: Directives::default(), stored: Some(Arc::clone(entry)) };
+        let mut headers = ask.headers.clone();
+        for name in [CACHE_CONTROL, PRAGMA] {
+            headers.remove(name);
+        }
+        let ask = Ask { method: &Method::GET, headers: &headers, key: ask.key };
+        let (directives, stored) = (Directives::default(), Some(Arc::clone(&stale.entry)));
+        let request = Request { ask, directives, stored, purges: stale.purges };
         let look = || self.fresh_in_memory(&request);
-        let route = self.route(ask, Some(entry));
+        let route = self.route(ask, Some(&stale.entry));
         if let Role::Lead(ticket) = self.flights.begin(&route, self.limits.max_age, look) {
             tokio::spawn(Lead::new(Arc::clone(self), ticket, &request, fetch).run(None));
         }
@@ -322,7 +312,7 @@ impl Shared {
     }
 
     /// Which response a request is for, as far as what is stored tells.
-    fn route(&self, ask: Ask<'_>, stored: Option<&Arc<Entry>>) -> Route {
+    pub(crate) fn route(&self, ask: Ask<'_>, stored: Option<&Arc<Entry>>) -> Route {
         match stored.cloned().or_else(|| self.near.stored(ask.key).pop()) {
             Some(entry) => self.route_by(ask, &entry.head),
             None => Route { key: ask.key.clone(), vary: crate::policy::vary::Vary::default() },

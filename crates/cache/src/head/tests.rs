@@ -61,11 +61,15 @@ fn a_304_makes_it_as_young_as_the_304_is() {
     let old = head(&[("cache-control", "max-age=60"), ("date", DATE), ("age", "50"), ("x-kept", "1")], &policy);
     let now = after(100);
     assert_eq!(old.usable(now), Use::StaleIfError);
+    let freshened = |fields: &HeaderMap, delay| {
+        let update = Update { delay: Duration::from_secs(delay), fields, request: &HeaderMap::new() };
+        old.freshened(update, &policy, now)
+    };
     for answer in [map(&[]), map(&[("date", "Mon, 23 Nov 2026 20:31:54 GMT")])] {
-        let fresh = old.freshened(&answer, &HeaderMap::new(), &policy, now);
+        let fresh = freshened(&answer, 0);
         assert_eq!((fresh.usable(now), fresh.ttl_seconds(now)), (Use::Fresh, 60), "{answer:?}");
         assert_eq!(fresh.headers["x-kept"], "1");
     }
-    let aged = old.freshened(&map(&[("age", "20")]), &HeaderMap::new(), &policy, now);
-    assert_eq!(aged.ttl_seconds(now), 40);
+    assert_eq!(freshened(&map(&[("age", "20")]), 0).ttl_seconds(now), 40);
+    assert_eq!(freshened(&map(&[("age", "20")]), 5).ttl_seconds(now), 35, "the time it took to come counts");
 }

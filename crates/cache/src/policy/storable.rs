@@ -96,11 +96,13 @@ pub fn may_store(
     must_not.into_iter().find_map(|(holds, reason)| holds.then_some(reason)).map_or(Ok(()), Err)
 }
 
-/// Whether a response that is not kept may answer other requests that wait for it: never. What may not be kept for
-/// a later request may not be shown to another one now.
-#[must_use]
-pub fn may_share(stored: Result<(), Reason>) -> bool {
-    stored.is_ok()
+/// Whether a response may be kept when nobody in particular has asked: an error is the response's own fault, and says something of its
+/// URL, where one of [`may_store`] alone is the fault of one request.
+///
+/// # Errors
+/// Why it may not.
+pub fn may_store_for_anyone(status: StatusCode, response: &HeaderMap, policy: &Policy) -> Result<(), Reason> {
+    may_store(&Method::GET, &HeaderMap::new(), status, response, policy)
 }
 
 /// Whether a request may be answered from what is stored: one with credentials only from what the origin marked as good

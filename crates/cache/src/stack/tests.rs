@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
+use orbit_model::Forward;
 use orbit_model::clock::Manual;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -19,7 +20,11 @@ use super::*;
 use crate::Purge;
 use crate::tier::{Bounds, Memory};
 
+mod others;
+
 const KEY: &str = "/images/fox";
+
+type Fetched = futures_util::future::BoxFuture<'static, Result<Response<Body>, Error>>;
 
 struct Bench {
     cache: Cache,
@@ -44,16 +49,25 @@ impl Bench {
     }
 
     async fn get_with(&self, headers: HeaderMap, answer: Answer) -> Result<Found, Error> {
-        let (fetches, key) = (Arc::clone(&self.fetches), CacheKey::new(KEY));
-        let ask = Ask { key: &key, method: &Method::GET, headers: &headers };
-        let fetch = move |question: Question| {
+        self.ask(Method::GET, headers, answer).await
+    }
+
+    async fn ask(&self, method: Method, headers: HeaderMap, answer: Answer) -> Result<Found, Error> {
+        let key = CacheKey::new(KEY);
+        let ask = Ask { key: &key, method: &method, headers: &headers };
+        self.cache.get(ask, self.fetch(answer)).await
+    }
+
+    /// A fetch that is counted.
+    fn fetch(&self, answer: Answer) -> impl Fn(Question) -> Fetched + Clone + Send + Sync + 'static {
+        let fetches = Arc::clone(&self.fetches);
+        move |question: Question| {
             let (fetches, answer) = (Arc::clone(&fetches), answer.clone());
-            async move {
+            Box::pin(async move {
                 fetches.fetch_add(1, Ordering::SeqCst);
                 answer.give(question).await
-            }
-        };
-        self.cache.get(ask, fetch).await
+            })
+        }
     }
 
     /// Asks in a task of its own.

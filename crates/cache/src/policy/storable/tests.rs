@@ -181,8 +181,15 @@ fn only_get_is_kept() {
 }
 
 #[test]
-fn what_is_not_kept_answers_nobody_else() {
-    assert!(may_share(Ok(())) && !may_share(Err(Reason::Private)));
+fn what_one_request_forbids_says_nothing_of_the_response() {
+    let fresh = map(&[("cache-control", "max-age=60")]);
+    let own = map(&[("authorization", "x"), ("cache-control", "no-store")]);
+    for method in [Method::GET, Method::HEAD] {
+        assert!(may_store(&method, &own, StatusCode::OK, &fresh, &Policy::rfc()).is_err());
+    }
+    assert_eq!(may_store_for_anyone(StatusCode::OK, &fresh, &Policy::rfc()), Ok(()));
+    let private = map(&[("cache-control", "private")]);
+    assert_eq!(may_store_for_anyone(StatusCode::OK, &private, &Policy::rfc()), Err(Reason::Private));
 }
 
 proptest! {
