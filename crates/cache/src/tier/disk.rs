@@ -23,7 +23,7 @@ use parking_lot::{Condvar, Mutex};
 use self::folder::{Folder, Medium, Plain, SHARDS};
 use self::shelf::{Place, Shelf, Waiting};
 use super::{Dropped, Tier, Usage, Wanted};
-use crate::{Entry, Purge};
+use crate::{Entry, Head, Purge};
 
 mod folder;
 mod purge;
@@ -299,7 +299,9 @@ impl Shared {
 
     fn read(&self, key: &CacheKey, place: Place) -> Read {
         let (name, ticket, max_len) = match place {
-            Place::Waiting(entry) => return Read::Entry(entry),
+            Place::Waiting { entry, is_soft_purged } => {
+                return Read::Entry(if is_soft_purged { marked(entry) } else { entry });
+            }
             Place::File { name, ticket, max_len } => (name, ticket, max_len),
         };
         let file = self.folder.read(name, max_len);
@@ -330,6 +332,17 @@ impl Shared {
             }
         }
     }
+}
+
+/// The same entry as a soft purge left it, with a head of its own.
+fn marked(entry: Arc<Entry>) -> Arc<Entry> {
+    if entry.head.is_soft_purged() {
+        return entry;
+    }
+    let Head { status, headers, vary, fetched_at, freshness, .. } = &*entry.head;
+    let head = Head::restore(*status, headers.clone(), vary.clone(), *fetched_at, *freshness);
+    head.soft_purge();
+    Arc::new(Entry { head: head.into(), body: entry.body.clone() })
 }
 
 #[cfg(test)]

@@ -85,8 +85,8 @@ pub(super) struct Waiting {
 /// Where an entry is to be found.
 #[derive(Debug)]
 pub(super) enum Place {
-    /// Here.
-    Waiting(Arc<Entry>),
+    /// Here, and whether a soft purge made it stale: its head, which the memory tier may share, doesn't say so.
+    Waiting { entry: Arc<Entry>, is_soft_purged: bool },
     /// In its file, which is no longer than `max_len`.
     File { name: Name, ticket: u64, max_len: u64 },
 }
@@ -155,7 +155,10 @@ impl Shelf {
 
     fn place(&self, slot: &Slot, key: &CacheKey) -> Option<Place> {
         match self.waiting.get(&slot.ticket) {
-            Some(waiting) => (waiting.key == *key).then(|| Place::Waiting(Arc::clone(&waiting.entry))),
+            Some(waiting) => (waiting.key == *key).then(|| {
+                let entry = Arc::clone(&waiting.entry);
+                Place::Waiting { entry, is_soft_purged: slot.is_soft_purged }
+            }),
             None => Some(Place::File { name: slot.name, ticket: slot.ticket, max_len: slot.bytes }),
         }
     }

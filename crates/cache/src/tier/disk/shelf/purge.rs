@@ -38,11 +38,10 @@ impl Shelf {
             slot.is_soft_purged = true;
             dropped.entries += 1;
             dropped.bytes += slot.bytes;
-            match self.waiting.get(&slot.ticket) {
-                Some(waiting) => {
-                    waiting.entry.head.soft_purge();
-                }
-                None => names.push(slot.name),
+            // What waits is marked when it is written. Its head is left alone: the memory tier may have it too, and marks and
+            // counts it itself.
+            if !self.waiting.contains_key(&slot.ticket) {
+                names.push(slot.name);
             }
         }
         (dropped, names)

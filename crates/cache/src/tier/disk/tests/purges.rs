@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Write;
 
 use super::*;
+use crate::tier::{Bounds, Memory};
 
 /// A medium that notes what is opened on it, be it to read or to sync.
 #[derive(Debug, Default)]
@@ -103,6 +104,28 @@ fn a_soft_purge_makes_stale_for_good() {
             assert!(!find(&disk, 1).unwrap().head.is_soft_purged(), "a new response is fresh");
         }
     }
+}
+
+#[test]
+fn a_soft_purge_of_what_waits_leaves_the_memorys_copy_to_the_memory() {
+    let dir = TempDir::new().unwrap();
+    let disk = still(&dir, 1 << 20);
+    let memory = Memory::new(Bounds { max_bytes: 1 << 20, max_entries: None });
+    let entry = tagged("a");
+    for tier in [&memory as &dyn Tier, &disk] {
+        assert!(tier.put(&key(1), Arc::clone(&entry), &|| true));
+    }
+    for (round, marked) in [1, 0].into_iter().enumerate() {
+        for tier in [&disk as &dyn Tier, &memory] {
+            assert_eq!(tier.purge(Purge::Tag("a"), true).entries, marked, "{}, {round}", tier.name());
+            assert!(find(tier, 1).unwrap().head.is_soft_purged(), "{}", tier.name());
+            assert!(tier.stored(&key(1))[0].head.is_soft_purged(), "{}", tier.name());
+        }
+    }
+    assert_eq!(find(&disk, 1).unwrap().head.headers, entry.head.headers);
+    work(&disk);
+    drop(disk);
+    assert!(find(&still(&dir, 1 << 20), 1).unwrap().head.is_soft_purged(), "after a restart");
 }
 
 #[test]
