@@ -45,7 +45,7 @@ pub struct Config {
     pub max_bytes: u64,
     /// What may wait in memory to be written; what comes while that is full is not kept.
     pub max_queue_bytes: u64,
-    /// How long nothing is written after a write has failed.
+    /// How long nothing is written after a write has failed, and until the scan tries again what could not be listed.
     pub retry_pause: Duration,
 }
 
@@ -95,7 +95,7 @@ pub struct Counts {
     pub written_bytes: u64,
     /// Writes and removals that failed.
     pub write_errors: u64,
-    /// Files that could not be read.
+    /// Files that could not be read, and folders that could not be listed.
     pub read_errors: u64,
     /// Files that were cut, changed or foreign, and were removed.
     pub corrupt: u64,
@@ -133,6 +133,8 @@ struct Shared {
     scanning: Mutex<()>,
     /// The shards that were scanned; set under `scanning`, never cleared.
     scanned: Box<[AtomicBool]>,
+    /// Whether the last shard that was tried could not be listed; set under `scanning`.
+    is_unlistable: AtomicBool,
     /// Held by whoever gives a file its name, marks it or removes it: a purge is over before or after, never in between.
     gate: Mutex<()>,
     /// Short: never held across I/O.
@@ -163,6 +165,7 @@ impl Disk {
             counters: Counters::default(),
             scanning: Mutex::new(()),
             scanned: (0..SHARDS).map(|_| AtomicBool::new(false)).collect(),
+            is_unlistable: AtomicBool::new(false),
             gate: Mutex::new(()),
             shelf: Mutex::new(shelf),
             work: Condvar::new(),
@@ -289,8 +292,7 @@ enum Read {
 
 impl Shared {
     fn is_scanned(&self, key: &CacheKey) -> bool {
-        let shard = self.scanned.get(folder::shard_of(folder::hash_key(key)));
-        shard.is_none_or(|scanned| scanned.load(Ordering::Acquire))
+        scan::is_scanned(self, folder::shard_of(folder::hash_key(key)))
     }
 
     fn ensure_scanned(&self, key: &CacheKey) {

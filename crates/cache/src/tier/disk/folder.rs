@@ -230,7 +230,11 @@ impl Folder {
         for entry in entries {
             let entry = entry?;
             let name = entry.file_name().to_str().and_then(Name::parse).filter(|name| name.shard() == shard);
-            names.extend(name.filter(|_| entry.file_type().is_ok_and(|kind| kind.is_file())));
+            match (name, entry.file_type()) {
+                (Some(name), Ok(kind)) if kind.is_file() => names.push(name),
+                (Some(_), Err(error)) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
         }
         Ok(names)
     }

@@ -1,12 +1,12 @@
 //! Purges: what is taken away is gone from the disk before the call returns, so that no restart brings it back.
 //!
 //! All happens under the gate: an entry that is being written gets its name before, and is found, or not at all. Called by
-//! the tier, which has had scanned what the purge may name.
+//! the tier, which has had scanned what the purge may name; where that failed, a later scan removes all that it meets.
 
 use std::io;
 use std::sync::atomic::Ordering;
 
-use super::folder::SHARDS;
+use super::folder::{SHARDS, hash_key, shard_of};
 use super::{Shared, scan, writer};
 use crate::Purge;
 use crate::tier::Dropped;
@@ -15,6 +15,7 @@ impl Shared {
     /// 1. forget, 2. remove the files, those of evicted entries too, 3. sync. Where there are none, nothing is touched.
     pub(super) fn purge(&self, what: Purge<'_>) -> Dropped {
         let _gate = self.gate.lock();
+        self.distrust_unseen(what);
         let (dropped, names) = self.shelf.lock().purge(what);
         if names.is_empty() {
             return dropped;
@@ -52,6 +53,7 @@ impl Shared {
 
     pub(super) fn soft_purge(&self, what: Purge<'_>) -> Dropped {
         let _gate = self.gate.lock();
+        self.distrust_unseen(what);
         let (dropped, names) = self.shelf.lock().soft_purge(what);
         let mut failed = None;
         for name in names {
@@ -67,8 +69,28 @@ impl Shared {
         dropped
     }
 
+    /// Sees to it that no scan brings back what could not be listed. The gate must be held: a scan that is under way meets
+    /// nothing meanwhile.
+    fn distrust_unseen(&self, what: Purge<'_>) {
+        let shards = match what {
+            Purge::Key(key) => {
+                let shard = shard_of(hash_key(key));
+                shard..shard + 1
+            }
+            Purge::Tag(_) | Purge::All => 0..SHARDS,
+        };
+        let mut is_unseen = false;
+        for shard in shards.filter(|shard| !scan::is_scanned(self, *shard)) {
+            self.shelf.lock().distrust(shard);
+            is_unseen = true;
+        }
+        if is_unseen {
+            self.warn_of_return(None);
+        }
+    }
+
     fn warn_of_return(&self, error: Option<io::Error>) {
         let dir = self.folder.path().display();
-        tracing::warn!(?error, %dir, "files could not be changed: what was purged may come back after a restart");
+        tracing::warn!(?error, %dir, "files could not be reached: what was purged may come back after a restart");
     }
 }

@@ -2,11 +2,13 @@
 //!
 //! A thread of its own goes through all shards; whoever needs a shard before that (a lookup, a purge) scans it at once,
 //! so that every answer is right from the first moment. Only heads are read: a body is checked when it is asked for.
-//! What is no record is removed. Over the bound, entries are evicted as they come.
+//! What is no record, or cannot be read, is removed. A shard that cannot be listed stays to be scanned: whoever needs it
+//! tries again, and so does the thread. Over the bound, entries are evicted as they come.
 
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use parking_lot::MutexGuard;
 
@@ -18,16 +20,36 @@ use super::shelf::Stray;
 /// What is read of a file at first: most heads are shorter, in bytes.
 const FIRST_READ: usize = 2048;
 
-/// Goes through all shards, unless the tier is dropped before.
+/// Goes through all shards, again and again until each has been scanned, unless the tier is dropped before.
 pub(super) fn run(shared: &Shared) {
-    for shard in 0..SHARDS {
-        if shared.shelf.lock().chores.is_closing {
+    loop {
+        for shard in 0..SHARDS {
+            if shared.shelf.lock().chores.is_closing {
+                return;
+            }
+            ensure(shared, shard);
+        }
+        if is_done(shared) {
+            break;
+        }
+        if !pause(shared) {
             return;
         }
-        ensure(shared, shard);
     }
     let (entries, bytes, evictions) = shared.shelf.lock().usage();
     tracing::info!(dir = %shared.folder.path().display(), entries, bytes, evictions, "the disk tier knows its entries");
+}
+
+/// Waits before the next round; `false` where the tier is dropped meanwhile.
+fn pause(shared: &Shared) -> bool {
+    let until = Instant::now() + shared.retry_pause;
+    let mut shelf = shared.shelf.lock();
+    while !shelf.chores.is_closing {
+        if shared.work.wait_until(&mut shelf, until).timed_out() {
+            return true;
+        }
+    }
+    false
 }
 
 /// Scans all shards that have not been.
@@ -35,22 +57,35 @@ pub(super) fn ensure_all(shared: &Shared) {
     (0..SHARDS).for_each(|shard| ensure(shared, shard));
 }
 
-/// Scans a shard unless it has been.
+/// Scans a shard unless it has been; one that cannot be listed is left for another try.
 pub(super) fn ensure(shared: &Shared, shard: usize) {
-    let is_scanned = || shared.scanned.get(shard).is_none_or(|scanned| scanned.load(Ordering::Acquire));
-    if is_scanned() {
+    if is_scanned(shared, shard) {
         return;
     }
     let scanning = shared.scanning.lock();
-    if is_scanned() {
+    if is_scanned(shared, shard) {
         return;
     }
-    if let Err(error) = scan(shared, shard) {
-        tracing::warn!(%error, dir = %shared.folder.path().display(), shard, "the disk tier can't read a shard");
+    match scan(shared, shard) {
+        Ok(()) => {
+            mark_scanned(shared, shard);
+            shared.is_unlistable.store(false, Ordering::Relaxed);
+        }
+        Err(error) => {
+            shared.counters.read_errors.fetch_add(1, Ordering::Relaxed);
+            if !shared.is_unlistable.swap(true, Ordering::Relaxed) {
+                let dir = shared.folder.path().display();
+                tracing::warn!(%error, %dir, shard, "the disk tier can't list a shard; it tries again");
+            }
+        }
     }
-    mark_scanned(shared, shard);
     // Handed over: the background scan would take it again at once, and a lookup wait for many shards.
     MutexGuard::unlock_fair(scanning);
+}
+
+/// Whether a shard has been scanned; one that does not exist counts as such.
+pub(super) fn is_scanned(shared: &Shared, shard: usize) -> bool {
+    shared.scanned.get(shard).is_none_or(|scanned| scanned.load(Ordering::Acquire))
 }
 
 /// Notes that nothing is to be found in a shard any more; `scanning` must be held.
@@ -80,7 +115,9 @@ fn scan(shared: &Shared, shard: usize) -> io::Result<()> {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(_) => {
+                // A copy may be lost; a file that nobody knows of would be missed by purges, and met at the next start.
                 shared.counters.read_errors.fetch_add(1, Ordering::Relaxed);
+                shared.shelf.lock().doom(name);
             }
         }
         MutexGuard::unlock_fair(gate);

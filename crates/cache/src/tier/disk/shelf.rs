@@ -47,6 +47,8 @@ pub(super) struct Shelf {
     /// Names of which a file may be left, and which have no slot, or one that still waits for its own file; those of
     /// a key side by side.
     doomed: BTreeSet<Name>,
+    /// Shards that a purge could not see: what a scan comes across there is doomed, for the purge may have named it.
+    distrusted: BTreeSet<usize>,
     bytes: u64,
     max_bytes: u64,
     evictions: u64,
@@ -111,6 +113,7 @@ impl Shelf {
             queue_bytes: 0,
             max_queue_bytes,
             doomed: BTreeSet::new(),
+            distrusted: BTreeSet::new(),
             bytes: 0,
             max_bytes,
             evictions: 0,
@@ -224,9 +227,14 @@ impl Shelf {
         true
     }
 
-    /// Takes in what a scan came across, unless something newer is known of that name.
+    /// Takes in what a scan came across, unless something newer is known of that name. Where a purge could not see it,
+    /// it is doomed.
     pub(super) fn adopt(&mut self, stray: &Stray) {
         if self.slots.find(stray.name).is_some() || self.doomed.contains(&stray.name) {
+            return;
+        }
+        if self.distrusted.contains(&stray.name.shard()) {
+            self.doomed.insert(stray.name);
             return;
         }
         let slot = self.slot(stray.name, &stray.head, room(stray.file_len));

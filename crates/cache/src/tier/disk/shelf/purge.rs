@@ -59,6 +59,11 @@ impl Shelf {
         }
     }
 
+    /// Has all doomed that a scan will come across in a shard: a purge could not see what is there.
+    pub(in crate::tier::disk) fn distrust(&mut self, shard: usize) {
+        self.distrusted.insert(shard);
+    }
+
     /// Forgets everything: the files are gone.
     pub(in crate::tier::disk) fn clear(&mut self) -> Dropped {
         let dropped = Dropped { entries: self.slots.len() as u64, bytes: self.bytes };
@@ -66,6 +71,7 @@ impl Shelf {
         self.waiting.clear();
         self.queue.clear();
         self.doomed.clear();
+        self.distrusted.clear();
         (self.bytes, self.queue_bytes) = (0, 0);
         dropped
     }

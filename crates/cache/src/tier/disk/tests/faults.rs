@@ -1,6 +1,6 @@
 //! A disk that is full, broken or slow, and what happens in the middle of a write.
 
-use std::fs::ReadDir;
+use std::fs::{File, ReadDir};
 use std::io::Write;
 use std::sync::OnceLock;
 
@@ -75,6 +75,48 @@ impl Medium for PurgedWhileSwept {
     }
 }
 
+/// A medium that is out of order for a while: files cannot be opened, or folders not listed.
+#[derive(Debug, Default)]
+struct Troubled {
+    opens_fail: AtomicBool,
+    lists_fail: AtomicBool,
+}
+
+impl Troubled {
+    /// The error that is no fault of a file.
+    fn fail(fails: &AtomicBool) -> io::Result<()> {
+        const EMFILE: i32 = 24;
+        if fails.load(Ordering::Relaxed) { Err(io::Error::from_raw_os_error(EMFILE)) } else { Ok(()) }
+    }
+}
+
+impl Medium for Troubled {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn Write>> {
+        Plain.create(path)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<File> {
+        Self::fail(&self.opens_fail)?;
+        Plain.open(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<ReadDir> {
+        Self::fail(&self.lists_fail)?;
+        Plain.list(path)
+    }
+}
+
+/// A tier of a former process's folder, in which entry 1 has the tag `a`, on a medium that is out of order.
+fn troubled(dir: &TempDir, opens_fail: bool, lists_fail: bool) -> (Disk, Arc<Troubled>) {
+    let disk = still(dir, 1 << 20);
+    disk.put(&key(1), tagged("a"), &|| true);
+    work(&disk);
+    drop(disk);
+    let medium = Arc::new(Troubled { opens_fail: opens_fail.into(), lists_fail: lists_fail.into() });
+    let config = Config::new(dir.path(), 1 << 20);
+    (Disk::open_on(config, Arc::clone(&medium) as Arc<dyn Medium>).unwrap(), medium)
+}
+
 fn temporaries(dir: &TempDir) -> usize {
     fs::read_dir(dir.path().join("tmp")).unwrap().count()
 }
@@ -140,6 +182,83 @@ fn a_file_that_vanished_is_a_miss() {
     fs::remove_file(path(&disk, 1)).unwrap();
     assert!(find(&disk, 1).is_none());
     assert_eq!((disk.usage().entries, disk.usage().bytes, disk.counts().read_errors), (0, 0, 1));
+}
+
+#[test]
+fn a_file_that_the_scan_cannot_read_is_removed_lest_it_is_met_again() {
+    for purged in [false, true] {
+        let dir = TempDir::new().unwrap();
+        let (disk, medium) = troubled(&dir, true, false);
+        assert!(find(&disk, 1).is_none());
+        assert_eq!((disk.counts().read_errors, disk.counts().corrupt), (1, 0));
+        medium.opens_fail.store(false, Ordering::Relaxed);
+        if purged {
+            disk.purge(Purge::Key(&key(1)), false);
+        } else {
+            work(&disk);
+        }
+        assert!(files(&dir).is_empty(), "purged: {purged}");
+    }
+}
+
+#[test]
+fn a_shard_that_cannot_be_listed_is_scanned_when_it_can_be() {
+    let dir = TempDir::new().unwrap();
+    let (disk, medium) = troubled(&dir, false, true);
+    assert!(find(&disk, 1).is_none());
+    scan::ensure_all(&disk.shared);
+    assert!(!disk.counts().is_scanned);
+    medium.lists_fail.store(false, Ordering::Relaxed);
+    assert!(find(&disk, 1).is_some());
+    assert_eq!(disk.usage().bytes, 4096);
+    scan::ensure_all(&disk.shared);
+    assert!(disk.counts().is_scanned);
+}
+
+#[test]
+fn the_scan_tries_again_by_itself_what_could_not_be_listed() {
+    let dir = TempDir::new().unwrap();
+    let medium = Arc::new(Troubled { lists_fail: true.into(), ..Troubled::default() });
+    let config = Config { retry_pause: Duration::ZERO, ..Config::new(dir.path(), 1 << 20) };
+    let disk = Disk::open_on(config, Arc::clone(&medium) as Arc<dyn Medium>).unwrap().with_threads().unwrap();
+    while disk.counts().read_errors < SHARDS as u64 {
+        thread::yield_now();
+    }
+    assert!(!disk.counts().is_scanned);
+    medium.lists_fail.store(false, Ordering::Relaxed);
+    while !disk.counts().is_scanned {
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn what_a_purge_could_not_see_is_not_served_when_it_is_met() {
+    let purges =
+        [(Purge::Key(&key(1)), false), (Purge::Key(&key(1)), true), (Purge::Tag("a"), false), (Purge::All, true)];
+    for (what, soft) in purges {
+        let dir = TempDir::new().unwrap();
+        let (disk, medium) = troubled(&dir, false, true);
+        disk.purge(what, soft);
+        medium.lists_fail.store(false, Ordering::Relaxed);
+        assert!(find(&disk, 1).is_none_or(|entry| entry.head.is_soft_purged()), "{what:?}, {soft}");
+        work(&disk);
+        drop(disk);
+        let disk = still(&dir, 1 << 20);
+        assert!(find(&disk, 1).is_none_or(|entry| entry.head.is_soft_purged()), "{what:?}, {soft}, after a restart");
+    }
+}
+
+#[test]
+fn what_is_put_after_a_purge_that_could_not_see_is_kept() {
+    let dir = TempDir::new().unwrap();
+    let (disk, medium) = troubled(&dir, false, true);
+    disk.purge(Purge::Key(&key(1)), false);
+    assert!(put(&disk, 1, 1000));
+    work(&disk);
+    medium.lists_fail.store(false, Ordering::Relaxed);
+    scan::ensure_all(&disk.shared);
+    work(&disk);
+    assert_eq!(find(&disk, 1).unwrap().body.len(), 1000);
 }
 
 #[test]
