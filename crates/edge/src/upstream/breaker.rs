@@ -3,7 +3,9 @@
 //! Closed: all may ask. After five failures in a row, or when at least half of twenty or more requests in ten seconds
 //! failed, it opens: nobody asks for a second, so that a server that is going down is not hammered and nobody waits
 //! for it. Then one request is let through as a trial; where that fails too the breaker stays open for twice as long,
-//! up to half a minute, and where it succeeds the breaker closes.
+//! up to half a minute, and where it succeeds the breaker closes. Where it tells nothing in the time that an upstream
+//! has to answer, another is let through, and the first that tells decides. A request with a body may take any time, so
+//! it keeps only its like from being a trial.
 //!
 //! A pure state machine: it takes `now`, and draws its jitter from a seed. The pool owns the lock.
 
@@ -28,7 +30,7 @@ pub enum Breaker {
     Closed,
     /// It may not, for now.
     Open,
-    /// One request is on its way to find out.
+    /// A request is on its way to find out.
     HalfOpen,
 }
 
@@ -42,6 +44,15 @@ impl fmt::Display for Breaker {
     }
 }
 
+/// Whether a request has a body, and with it all the time that its sender takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Load {
+    /// It is sent at once.
+    Empty,
+    /// It is sent as fast as it comes.
+    Body,
+}
+
 /// The leave to send one request; what became of it must be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Permit {
@@ -52,8 +63,14 @@ pub(super) struct Permit {
 #[derive(Debug, Clone, Copy)]
 enum Phase {
     Closed,
-    Open { until: Instant },
-    HalfOpen,
+    Open {
+        until: Instant,
+    },
+    /// When the last trial without a body began, and the last one with a body.
+    HalfOpen {
+        empty: Option<Instant>,
+        body: Option<Instant>,
+    },
 }
 
 /// The state of one breaker.
@@ -61,6 +78,8 @@ enum Phase {
 pub(super) struct Circuit {
     phase: Phase,
     epoch: u64,
+    /// For how long a trial keeps others from being one.
+    timeout: Duration,
     window: Window,
     failures_in_a_row: u32,
     /// How often it has opened without having closed between.
@@ -69,11 +88,12 @@ pub(super) struct Circuit {
 }
 
 impl Circuit {
-    /// A closed breaker; `seed` sets its jitter apart from that of others.
-    pub(super) fn new(now: Instant, seed: u64) -> Self {
+    /// A closed breaker of an upstream that must answer within `timeout`; `seed` sets its jitter apart from that of others.
+    pub(super) fn new(now: Instant, timeout: Duration, seed: u64) -> Self {
         Self {
             phase: Phase::Closed,
             epoch: 0,
+            timeout,
             window: Window::new(now),
             failures_in_a_row: 0,
             breaks_in_a_row: 0,
@@ -86,7 +106,7 @@ impl Circuit {
         match self.phase {
             Phase::Closed => Breaker::Closed,
             Phase::Open { .. } => Breaker::Open,
-            Phase::HalfOpen => Breaker::HalfOpen,
+            Phase::HalfOpen { .. } => Breaker::HalfOpen,
         }
     }
 
@@ -96,21 +116,26 @@ impl Circuit {
     }
 
     /// Whether [`Circuit::admit`] would give leave.
-    pub(super) fn admits(&self, now: Instant) -> bool {
+    pub(super) fn admits(&self, now: Instant, load: Load) -> bool {
+        let over =
+            |trial: Option<Instant>| trial.is_none_or(|began| now.saturating_duration_since(began) >= self.timeout);
         match self.phase {
             Phase::Closed => true,
             Phase::Open { until } => now >= until,
-            Phase::HalfOpen => false,
+            Phase::HalfOpen { empty, body } => over(empty) && (load == Load::Empty || over(body)),
         }
     }
 
     /// Gives leave for one request, or `None` while the breaker is open.
-    pub(super) fn admit(&mut self, now: Instant) -> Option<Permit> {
-        if !self.admits(now) {
+    pub(super) fn admit(&mut self, now: Instant, load: Load) -> Option<Permit> {
+        if !self.admits(now, load) {
             return None;
         }
         if let Phase::Open { .. } = self.phase {
-            self.enter(Phase::HalfOpen);
+            self.enter(Phase::HalfOpen { empty: None, body: None });
+        }
+        if let Phase::HalfOpen { empty, body } = &mut self.phase {
+            *(if load == Load::Empty { empty } else { body }) = Some(now);
         }
         Some(Permit { epoch: self.epoch })
     }
@@ -121,7 +146,7 @@ impl Circuit {
             return;
         }
         self.failures_in_a_row = 0;
-        if let Phase::HalfOpen = self.phase {
+        if let Phase::HalfOpen { .. } = self.phase {
             self.breaks_in_a_row = 0;
             self.window = Window::new(now);
             self.enter(Phase::Closed);
@@ -136,7 +161,7 @@ impl Circuit {
         }
         self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
         let too_many = self.window.count(now, true);
-        if matches!(self.phase, Phase::HalfOpen) || too_many || self.failures_in_a_row >= FAILURES_IN_A_ROW {
+        if matches!(self.phase, Phase::HalfOpen { .. }) || too_many || self.failures_in_a_row >= FAILURES_IN_A_ROW {
             let until = now + self.next_break();
             self.enter(Phase::Open { until });
         }
@@ -144,7 +169,7 @@ impl Circuit {
 
     /// Takes note that a request ended without telling anything of the upstream: another may be the trial.
     pub(super) fn abandoned(&mut self, permit: Permit, now: Instant) {
-        if permit.epoch == self.epoch && matches!(self.phase, Phase::HalfOpen) {
+        if permit.epoch == self.epoch && matches!(self.phase, Phase::HalfOpen { .. }) {
             self.enter(Phase::Open { until: now });
         }
     }
@@ -211,133 +236,4 @@ impl Jitter {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MS: Duration = Duration::from_millis(1);
-    /// Longer than any break that begins with this many milliseconds.
-    fn over(ms: u32) -> Duration {
-        MS * ms * 5 / 4
-    }
-
-    fn circuit() -> (Circuit, Instant) {
-        let now = Instant::now();
-        (Circuit::new(now, 7), now)
-    }
-
-    fn fail(circuit: &mut Circuit, now: Instant) {
-        let permit = circuit.admit(now).expect("a permit");
-        circuit.failed(permit, now);
-    }
-
-    fn opened() -> (Circuit, Instant) {
-        let (mut circuit, now) = circuit();
-        (0..FAILURES_IN_A_ROW).for_each(|_| fail(&mut circuit, now));
-        (circuit, now)
-    }
-
-    #[test]
-    fn it_opens_at_the_fifth_failure_in_a_row() {
-        let (mut circuit, now) = circuit();
-        for so_far in 1..FAILURES_IN_A_ROW {
-            fail(&mut circuit, now);
-            assert_eq!((circuit.position(), circuit.failures_in_a_row()), (Breaker::Closed, so_far));
-        }
-        fail(&mut circuit, now);
-        assert_eq!((circuit.position(), circuit.admit(now)), (Breaker::Open, None));
-    }
-
-    #[test]
-    fn a_success_between_failures_begins_the_count_anew() {
-        let (mut circuit, now) = circuit();
-        for _ in 0..3 {
-            (1..FAILURES_IN_A_ROW).for_each(|_| fail(&mut circuit, now));
-            let permit = circuit.admit(now).unwrap();
-            circuit.succeeded(permit, now);
-            // Not within one window, where the share of failures would count.
-            circuit.window = Window::new(now);
-        }
-        assert_eq!(circuit.position(), Breaker::Closed);
-    }
-
-    #[test]
-    fn it_opens_when_half_of_twenty_requests_failed_within_ten_seconds() {
-        for (every, expected) in [(MS, Breaker::Open), (WINDOW / 10, Breaker::Closed)] {
-            let (mut circuit, mut now) = circuit();
-            for n in 0..REQUESTS_IN_WINDOW {
-                now += every;
-                let permit = circuit.admit(now).unwrap();
-                if n % 2 == 0 { circuit.succeeded(permit, now) } else { circuit.failed(permit, now) }
-            }
-            assert_eq!(circuit.position(), expected, "one each {every:?}");
-        }
-    }
-
-    #[test]
-    fn a_break_doubles_up_to_half_a_minute_with_a_quarter_of_jitter() {
-        let (mut circuit, mut now) = opened();
-        for seconds in [1, 2, 4, 8, 16, 30, 30] {
-            let shortest = Duration::from_secs(seconds);
-            assert!(!circuit.admits(now + shortest - MS), "{seconds}");
-            now += shortest * 5 / 4;
-            assert!(circuit.admits(now), "{seconds}");
-            fail(&mut circuit, now);
-        }
-    }
-
-    #[test]
-    fn a_break_is_as_short_as_the_first_again_once_a_trial_succeeded() {
-        let (mut circuit, mut now) = opened();
-        now += over(1000);
-        fail(&mut circuit, now);
-        now += over(2000);
-        let trial = circuit.admit(now).unwrap();
-        circuit.succeeded(trial, now);
-        assert_eq!((circuit.position(), circuit.failures_in_a_row()), (Breaker::Closed, 0));
-        (0..FAILURES_IN_A_ROW).for_each(|_| fail(&mut circuit, now));
-        assert!(circuit.admits(now + over(1000)));
-    }
-
-    #[test]
-    fn one_trial_at_a_time_is_let_through() {
-        let (mut circuit, mut now) = opened();
-        now += over(1000);
-        let trial = circuit.admit(now).unwrap();
-        assert_eq!((circuit.position(), circuit.admit(now)), (Breaker::HalfOpen, None));
-        circuit.abandoned(trial, now);
-        assert!(circuit.admit(now).is_some(), "a client that left must not hold the trial for ever");
-    }
-
-    #[test]
-    fn what_was_sent_before_the_break_says_nothing_after_it() {
-        let (mut circuit, mut now) = circuit();
-        let old = circuit.admit(now).unwrap();
-        (0..FAILURES_IN_A_ROW).for_each(|_| fail(&mut circuit, now));
-        circuit.succeeded(old, now);
-        assert_eq!(circuit.position(), Breaker::Open);
-        now += over(1000);
-        let trial = circuit.admit(now).unwrap();
-        circuit.failed(old, now);
-        circuit.abandoned(old, now);
-        assert_eq!(circuit.position(), Breaker::HalfOpen);
-        circuit.succeeded(trial, now);
-        assert_eq!(circuit.position(), Breaker::Closed);
-    }
-
-    #[test]
-    fn an_upstream_that_was_seen_to_answer_is_tried_at_once() {
-        let (mut circuit, now) = opened();
-        circuit.invite(now);
-        assert!(circuit.admit(now).is_some());
-        circuit.invite(now);
-        assert_eq!((circuit.position(), circuit.admit(now)), (Breaker::HalfOpen, None));
-    }
-
-    #[test]
-    fn the_jitter_is_spread_from_nought_to_one() {
-        let mut jitter = Jitter(1);
-        let drawn: Vec<f64> = (0..1000).map(|_| jitter.draw()).collect();
-        assert!(drawn.iter().all(|n| (0.0..1.0).contains(n)));
-        assert!(drawn.iter().any(|n| *n < 0.05) && drawn.iter().any(|n| *n > 0.95));
-    }
-}
+mod tests;

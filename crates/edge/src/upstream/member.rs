@@ -2,12 +2,13 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::body::Body;
 use http::{Request, Response, StatusCode};
 use tokio::time::Instant;
 
-use super::breaker::{Breaker, Circuit, Permit};
+use super::breaker::{Breaker, Circuit, Load, Permit};
 use super::failure::Failure;
 use super::pool::Now;
 use super::server::{Over, Server};
@@ -49,8 +50,8 @@ pub(super) struct Member {
 }
 
 impl Member {
-    pub(super) fn new(server: Server, now: Now, seed: u64) -> Self {
-        let circuit = Mutex::new(Circuit::new(now.get(), seed));
+    pub(super) fn new(server: Server, now: Now, timeout: Duration, seed: u64) -> Self {
+        let circuit = Mutex::new(Circuit::new(now.get(), timeout, seed));
         Self {
             server,
             now,
@@ -92,13 +93,13 @@ impl Member {
     }
 
     /// Whether [`Member::admit`] would give leave.
-    pub(super) fn admits(&self) -> bool {
-        self.circuit().admits(self.now.get())
+    pub(super) fn admits(&self, load: Load) -> bool {
+        self.circuit().admits(self.now.get(), load)
     }
 
     /// Gives leave for one request, where the breaker does.
-    pub(super) fn admit(&self) -> Option<Ticket<'_>> {
-        let permit = self.circuit().admit(self.now.get())?;
+    pub(super) fn admit(&self, load: Load) -> Option<Ticket<'_>> {
+        let permit = self.circuit().admit(self.now.get(), load)?;
         Some(Ticket { member: self, permit: Some(permit) })
     }
 

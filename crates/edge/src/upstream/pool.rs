@@ -19,6 +19,7 @@ use http::{Request, Response};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::address::Address;
+use super::breaker::Load;
 use super::budget::Budget;
 use super::checks::{self, Check};
 use super::dial::Dialer;
@@ -81,7 +82,7 @@ impl Pool {
         let seeds = RandomState::new();
         let member = |address: Address| {
             let seed = seeds.hash_one(address.to_string());
-            Member::new(Server::new(address, &dialer), now.clone(), seed)
+            Member::new(Server::new(address, &dialer), now.clone(), upstreams.timeout, seed)
         };
         Ok(Self(Arc::new(Shared {
             members: upstreams.addresses()?.into_iter().map(member).collect(),
@@ -129,7 +130,8 @@ impl Shared {
     async fn send(&self, request: Request<Body>) -> Result<Response<Body>, orbit_cache::Error> {
         let deadline = tokio::time::Instant::now().checked_add(self.timeout);
         let spare = may_be_repeated(&request).then(|| copy(&request));
-        let Some(ticket) = self.choose(None, spare.is_some()) else { return Err(self.nobody()) };
+        let load = if request.body().is_end_stream() { Load::Empty } else { Load::Body };
+        let Some(ticket) = self.choose(None, load, spare.is_some()) else { return Err(self.nobody()) };
         self.budget().earn();
         let first = ticket.member;
         let failure = match ticket.send(request, Over::Kept, deadline).await {
@@ -149,10 +151,10 @@ impl Shared {
 
     /// The next server in turn. One whose checks fail is asked only where there is no other, and one that has just
     /// been given a break is tried with a request that could go elsewhere if it failed, rather than with one that could not.
-    fn choose(&self, but: Option<&Member>, repeatable: bool) -> Option<Ticket<'_>> {
+    fn choose(&self, but: Option<&Member>, load: Load, repeatable: bool) -> Option<Ticket<'_>> {
         let others = || self.members.iter().filter(|member| but.is_none_or(|but| !std::ptr::eq(*member, but)));
         let (mut ready, mut rest) = (Vec::new(), Vec::new());
-        for member in others().filter(|member| member.admits()) {
+        for member in others().filter(|member| member.admits(load)) {
             let at_its_best = member.is_healthy() && (repeatable || member.is_closed());
             if at_its_best { ready.push(member) } else { rest.push(member) }
         }
@@ -160,13 +162,14 @@ impl Shared {
         // A trial may have been given away since: then the next one will do.
         [ready, rest].iter().find_map(|members| {
             let from = turn.checked_rem(members.len())?;
-            members[from..].iter().chain(&members[..from]).find_map(|member| member.admit())
+            members[from..].iter().chain(&members[..from]).find_map(|member| member.admit(load))
         })
     }
 
     /// Another server than the first; the first itself where there is none and its connection had only been idle.
     fn choose_again<'a>(&'a self, first: &'a Member, was_idle: bool) -> Option<Ticket<'a>> {
-        self.choose(Some(first), false).or_else(|| was_idle.then(|| first.admit())?)
+        let other = self.choose(Some(first), Load::Empty, false);
+        other.or_else(|| was_idle.then(|| first.admit(Load::Empty))?)
     }
 
     fn budget(&self) -> std::sync::MutexGuard<'_, Budget> {

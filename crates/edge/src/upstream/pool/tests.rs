@@ -13,6 +13,7 @@ use crate::Informational;
 
 mod scripted;
 mod tls_servers;
+mod uploads;
 
 use self::scripted::{Mode, Scripted};
 
