@@ -121,7 +121,17 @@ fn an_edge_lets_no_write_through_that_it_would_not_allow_itself() {
         answer.expect_problem(401, "unauthorized");
     }
     edge.client.get("/api/images/fox").expect(200);
-    edge.client.bearing(TOKEN).delete("/images/fox").expect(200);
+    let maps = ["--map", "/img/=/images/", "--map", "/all/=/"];
+    let mapped = Launch::edge(&origin.url()).token(TOKEN).words(&maps).start();
+    for (method, path) in
+        [("DELETE", "/img/fox"), ("PUT", "/img/fox"), ("POST", "/all/purge"), ("DELETE", "/all/images/fox")]
+    {
+        let body = br#"{"all":true}"#;
+        mapped.client.send(method, path, &[("host", "localhost")], Some(body)).expect_problem(401, "unauthorized");
+    }
+    mapped.client.get("/img/fox").expect(200);
+    mapped.client.bearing(TOKEN).delete("/img/fox").expect(200);
+    edge.client.bearing(TOKEN).delete("/images/fox").expect(404);
 }
 
 #[test]

@@ -186,3 +186,31 @@ fn each_of_sixty_four_images_is_itself_for_fifty_who_read_them_at_once() {
 fn image(number: u64) -> Vec<u8> {
     bytes(number, 3_000 + number as usize * 100)
 }
+
+#[test]
+fn the_name_that_makes_the_key_is_the_name_that_the_upstream_hears() {
+    let origin = Scripted::start();
+    let edge = Launch::rfc(&origin.url()).start();
+    origin.otherwise(|asked| Reply::ok(format!("{} {}", asked.header("host"), asked.target)).control("max-age=60"));
+    let ask = |head: &str| Raw::connect(edge.address).send(format!("{head}\r\n\r\n")).answer().expect("an answer");
+    let both = ask("GET http://victim.example/a HTTP/1.1\r\nhost: evil.example");
+    assert_eq!(both.expect(200).text(), "victim.example /a");
+    let own = ask("GET /a HTTP/1.1\r\nhost: victim.example").expect(200);
+    assert_eq!((own.header("x-cache"), own.text().as_str()), ("HIT", "victim.example /a"));
+    for host in ["victim.example/account", "victim.example?", "user@victim.example", "a.example\r\nhost: b.example"] {
+        ask(&format!("GET /login HTTP/1.1\r\nhost: {host}")).expect_problem(400, "invalid");
+    }
+    assert_eq!(origin.all().len(), 1);
+}
+
+#[test]
+fn a_field_that_is_for_one_connection_selects_nothing() {
+    let (origin, edge) = start();
+    origin.by("/images/fox", |asked| {
+        Reply::ok(format!("for {}", asked.header("accept"))).header("vary", "accept").control("max-age=60")
+    });
+    let accept = ("accept", "image/avif");
+    let first = edge.client.get_with("/api/images/fox", &[accept, ("connection", "accept")]).expect(200);
+    let second = edge.client.get_with("/api/images/fox", &[accept]).expect(200);
+    assert_eq!((first.text().as_str(), second.text().as_str()), ("for ", "for image/avif"));
+}

@@ -15,7 +15,7 @@ use http_body_util::{BodyExt as _, Limited};
 use orbit_cache::policy::hop_by_hop;
 use orbit_cache::{Body, Error, Question};
 
-use crate::handler::{Edge, Target, keep_host};
+use crate::handler::{Edge, Target};
 use crate::{Informational, Profile};
 
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
@@ -40,7 +40,6 @@ impl Fetch {
     pub(crate) fn new(edge: &Edge, request: &Request<()>, target: &Target) -> Self {
         let mut headers = request.headers().clone();
         hop_by_hop::remove(&mut headers);
-        keep_host(&mut headers, request.uri().authority());
         Self(Arc::new(Parts {
             edge: edge.clone(),
             uri: target.path().to_owned(),

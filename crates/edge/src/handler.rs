@@ -1,6 +1,6 @@
 //! One request at the edge.
 //!
-//! 1. Place it: a resource that is cached, a path of the edge's own, or one to pass on ([`crate::proxy`]).
+//! 1. Settle what it means ([`crate::received`]), and place it: a resource that is cached, a path of the edge's own, or one to pass on ([`crate::proxy`]).
 //! 2. Preflight and other methods are answered without looking.
 //! 3. `cache.look`: a hit is answered at once, without a future.
 //! 4. `cache.resolve(ask, fetch)`; [`crate::fetch`] asks the upstream.
@@ -13,8 +13,7 @@ use std::time::{Duration, Instant};
 
 use axum::response::IntoResponse as _;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
-use http::uri::Authority;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use orbit_cache::tier::{self, Bounds, Memory, Noop};
 use orbit_cache::{Ask, Cache, Found, Looked, Lookup, Outcome, Tier};
 use orbit_model::{Access, CacheKey, Clock};
@@ -25,7 +24,7 @@ use crate::loops::Marks;
 use crate::metrics::{Ending, Metrics};
 use crate::path::{self, PUBLIC_PREFIX};
 use crate::proxy::upgrade;
-use crate::{Body, Config, Error, Profile, Upstream, answer};
+use crate::{Body, Config, Error, Profile, Upstream, answer, received};
 
 /// The service that owns copies; clones share them.
 #[derive(Debug, Clone)]
@@ -162,6 +161,9 @@ impl Edge {
     where
         B: http_body::Body,
     {
+        if let Err(error) = received::settle(request) {
+            return Some(self.refuse(error));
+        }
         let Place::Cached(target) = self.place(request) else { return None };
         if !self.reads(request) {
             return None;
@@ -214,7 +216,7 @@ impl Edge {
             Profile::Rfc if self.is_own(request.method(), uri.path()) => Place::Elsewhere,
             Profile::Rfc => {
                 let path = path_and_query(uri);
-                let key = CacheKey::new(format!("{}{path}", host(uri, request.headers())));
+                let key = CacheKey::new(format!("{}{path}", host(request.headers())));
                 Place::Cached(Target { key, path: Some(path.to_owned()) })
             }
         }
@@ -255,11 +257,11 @@ impl Edge {
     /// From what the cache found to the answer, counted and logged.
     fn finish<B>(&self, request: &Request<B>, target: &Target, found: Found, took: Option<Duration>) -> Response<Body> {
         let mut ending = Ending::of(&found, found.head.status);
-        let (outcome, status) = (found.outcome, found.head.status);
+        let outcome = found.outcome;
         let response = answer::from_cache(request, found, self.clock.now(), took);
         ending.status = response.status().as_u16();
         self.metrics.record(ending);
-        log(&target.key, outcome, status, took);
+        log(&target.key, outcome, response.status(), took);
         response
     }
 
@@ -268,10 +270,18 @@ impl Edge {
         let is_public = self.config.profile == Profile::Image && request.uri().path().starts_with(PUBLIC_PREFIX);
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         if is_public && *request.method() == Method::OPTIONS {
-            return answer::preflight();
+            let response = answer::preflight();
+            self.metrics.record(Ending::own("preflight", response.status()));
+            return response;
         }
         if is_public && !reads {
             return self.refuse(Error::MethodNotAllowed);
+        }
+        if self.config.profile == Profile::Image
+            && !request.method().is_safe()
+            && let Err(refusal) = self.access.check(request.uri(), request.headers())
+        {
+            return self.refuse(refusal.into());
         }
         let mapped = match self.config.profile {
             Profile::Rfc => None,
@@ -297,30 +307,20 @@ impl Edge {
     /// An answer of the edge's own that says why there is no other.
     pub(crate) fn refuse(&self, error: Error) -> Response<Body> {
         let response = error.into_response().map(Body::from);
-        self.metrics.record(Ending::error(response.status()));
+        self.metrics.record(Ending::own("error", response.status()));
         response
     }
 }
 
-/// The host that a request names, in lower case: in the URI (HTTP/2) or in `Host`.
-pub(crate) fn host(uri: &Uri, headers: &HeaderMap) -> String {
-    let host = uri.authority().map(Authority::as_str);
-    let host = host.or_else(|| headers.get(HOST).and_then(|host| host.to_str().ok()));
+/// The host that a settled request names, in lower case.
+pub(crate) fn host(headers: &HeaderMap) -> String {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     host.unwrap_or_default().to_ascii_lowercase()
 }
 
 /// The path and query of a request's target.
 pub(crate) fn path_and_query(uri: &Uri) -> &str {
     uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str)
-}
-
-/// Puts the host that was asked for into `Host`, where HTTP/2 left it in the URI: the upstream must see that name, not its own.
-pub(crate) fn keep_host(headers: &mut HeaderMap, authority: Option<&Authority>) {
-    if let (false, Some(host)) = (headers.contains_key(HOST), authority)
-        && let Ok(host) = HeaderValue::from_str(host.as_str())
-    {
-        headers.insert(HOST, host);
-    }
 }
 
 fn log(key: &CacheKey, outcome: Outcome, status: StatusCode, took: Option<Duration>) {

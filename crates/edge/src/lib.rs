@@ -21,6 +21,7 @@ mod path;
 mod profile;
 mod proxy;
 mod purge;
+mod received;
 mod upstream;
 
 pub use body::Body;

@@ -1,4 +1,4 @@
-//! How requests ended, counted: each request is recorded once, here and nowhere else.
+//! How requests ended, counted: each request is recorded once, here and nowhere else, but those of the pages of operation.
 //!
 //! Counts lie in several maps, so that cores do not queue for one lock; a reader adds them up. Called by the handler
 //! with every answer and by `/metrics` and `/stats`.
@@ -26,7 +26,7 @@ const SHARDS: usize = 16;
 /// How one request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct Ending {
-    /// `hit`, `stale`, `miss`, `coalesced`, `pass` or `error`.
+    /// `hit`, `stale`, `miss`, `coalesced`, `pass`, or of the edge itself `preflight`, `purge` or `error`.
     pub(crate) outcome: &'static str,
     /// The tier that answered, or `none`.
     pub(crate) tier: &'static str,
@@ -55,9 +55,9 @@ impl Ending {
         Self { outcome: "pass", tier: "none", reason: reason.as_str(), status: status.as_u16() }
     }
 
-    /// An answer of the edge itself: why there is no other.
-    pub(crate) fn error(status: StatusCode) -> Self {
-        Self { outcome: "error", tier: "none", reason: "none", status: status.as_u16() }
+    /// An answer of the edge itself.
+    pub(crate) fn own(outcome: &'static str, status: StatusCode) -> Self {
+        Self { outcome, tier: "none", reason: "none", status: status.as_u16() }
     }
 }
 
@@ -146,7 +146,7 @@ fn register_upstreams(registry: &mut Registry, upstreams: &[State]) {
     for state in upstreams {
         healthy.get_or_create(&OfUpstream { upstream: state.url.clone() }).set(i64::from(state.healthy));
     }
-    registry.register("upstream_healthy", "1 where requests are sent, 0 where not", healthy);
+    registry.register("upstream_healthy", "1 where its checks go well, 0 where not", healthy);
 }
 
 /// Which upstream a figure is of.
@@ -190,7 +190,7 @@ mod tests {
                 scope.spawn(|| (0..50).for_each(|_| metrics.record(HIT)));
             }
         });
-        metrics.record(Ending::error(StatusCode::BAD_GATEWAY));
+        metrics.record(Ending::own("error", StatusCode::BAD_GATEWAY));
         assert_eq!(metrics.read()[&HIT], 1000);
         let text = metrics.text(&[("memory", Usage { entries: 7, ..Usage::default() })], &[]);
         for line in [

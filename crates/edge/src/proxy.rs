@@ -17,7 +17,7 @@ use orbit_cache::Purge;
 use orbit_cache::policy::{hop_by_hop, invalidation};
 use orbit_model::{CacheKey, CacheStatus, Forward};
 
-use crate::handler::{host, keep_host, path_and_query};
+use crate::handler::{host, path_and_query};
 use crate::metrics::Ending;
 use crate::{Edge, Error, Profile, Upstream};
 
@@ -74,7 +74,7 @@ impl Edge {
     /// Passes a write on, and drops the copies of what it may have changed.
     async fn write(&self, request: Request<Body>, path: &str) -> Result<Response, Error> {
         let (edge, path) = (self.clone(), path.to_owned());
-        let (method, host) = (request.method().clone(), host(request.uri(), request.headers()));
+        let (method, host) = (request.method().clone(), host(request.headers()));
         let work = async move {
             let answered = edge.exchange(edge.upstream.as_ref(), request, &path).await;
             let keys = match edge.config.profile {
@@ -129,11 +129,9 @@ impl Edge {
         if self.marks.came_round(request.headers()) {
             return Err(Error::Loop);
         }
-        let authority = request.uri().authority().cloned();
         *request.uri_mut() = path.parse::<Uri>().ok().ok_or(Error::NotFound)?;
         let upgrade = upgrade::wanted(&request);
         hop_by_hop::remove(request.headers_mut());
-        keep_host(request.headers_mut(), authority.as_ref());
         self.marks.append(request.headers_mut());
         if let Some(protocol) = upgrade {
             return self.upgrade(server, request, protocol).await;

@@ -12,6 +12,7 @@ use orbit_cache::tier::Dropped;
 use orbit_cache::{Purge, Purged};
 use orbit_model::{CacheKey, PurgeRequest, Receipt, Removed};
 
+use crate::metrics::Ending;
 use crate::{Edge, Error, Profile, path};
 
 /// The largest purge request or receipt that is read, in bytes.
@@ -64,7 +65,13 @@ impl Edge {
 
     /// Answers `POST /purge` at an edge of its own, of who may write.
     pub(crate) async fn purge_through(&self, request: Request<Body>) -> Response {
-        self.try_purge_through(request).await.unwrap_or_else(Error::into_response)
+        match self.try_purge_through(request).await {
+            Ok(response) => {
+                self.metrics.record(Ending::own("purge", response.status()));
+                response
+            }
+            Err(error) => self.refuse(error).map(Body::new),
+        }
     }
 
     async fn try_purge_through(&self, request: Request<Body>) -> Result<Response, Error> {

@@ -6,12 +6,12 @@
 
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, COOKIE,
-    DATE, ETAG, EXPIRES, HOST, LAST_MODIFIED, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VARY,
+    DATE, ETAG, EXPIRES, HOST, LAST_MODIFIED, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VARY, VIA,
 };
 use http::{HeaderMap, HeaderName};
 
-/// Fields that are meant for every recipient, besides `CDN-Cache-Control`.
-const FOR_ALL: [HeaderName; 14] = [
+/// Fields that are meant for every recipient, besides those of [`ALSO_FOR_ALL`].
+const FOR_ALL: [HeaderName; 15] = [
     AUTHORIZATION,
     CACHE_CONTROL,
     CONTENT_ENCODING,
@@ -26,26 +26,37 @@ const FOR_ALL: [HeaderName; 14] = [
     LAST_MODIFIED,
     SET_COOKIE,
     VARY,
+    VIA,
 ];
+/// The same, of those that `http` has no constant for.
+const ALSO_FOR_ALL: [&str; 2] = ["cdn-cache-control", "cdn-loop"];
 
 /// Removes the fields that concern one connection only, and those that `Connection` names.
 pub fn remove(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
-        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
-        .filter(|name| !FOR_ALL.contains(name) && name.as_str() != "cdn-cache-control")
-        .collect();
-    for name in named {
-        headers.remove(name);
-    }
+    remove_named(headers);
     for name in [CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE] {
         headers.remove(name);
     }
     for name in
         ["keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authentication-info", "proxy-authorization"]
     {
+        headers.remove(name);
+    }
+}
+
+/// Removes the fields that `Connection` names, but for what is said of the connection itself.
+pub fn remove_named(headers: &mut HeaderMap) {
+    let stays = |name: &HeaderName| {
+        FOR_ALL.contains(name) || ALSO_FOR_ALL.contains(&name.as_str()) || [CONNECTION, UPGRADE].contains(name)
+    };
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        .filter(|name| !stays(name))
+        .collect();
+    for name in named {
         headers.remove(name);
     }
 }
