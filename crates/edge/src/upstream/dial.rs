@@ -22,6 +22,9 @@ use tower::Service;
 
 /// How long a connection may take to come about: names, TCP and TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// After how long a silent connection is asked whether anybody is there, and how often from then on: answers and bodies
+/// that are passed on may be silent for any time, and a server that is gone without a word must not hold them open.
+const KEEPALIVE: Duration = Duration::from_secs(30);
 
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
@@ -53,6 +56,8 @@ impl Dialer {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        tcp.set_keepalive(Some(KEEPALIVE));
+        tcp.set_keepalive_interval(Some(KEEPALIVE));
         let builder = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
         Self(builder.enable_http1().wrap_connector(tcp))
     }
@@ -124,5 +129,34 @@ impl Write for Line {
         buffers: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// The timer of a connection that is at rest, as Linux shows it: 0 is none and 2 is that of its next probe.
+    fn timer(port: u16) -> Option<String> {
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let local = format!("0100007F:{port:04X}");
+        let of = |line: &str| {
+            let fields: Vec<_> = line.split_whitespace().collect();
+            (fields[1] == local).then(|| fields[5][..2].to_owned())
+        };
+        table.lines().skip(1).find_map(of)
+    }
+
+    #[tokio::test]
+    #[cfg(target_os = "linux")]
+    async fn a_silent_connection_is_asked_whether_anybody_is_there() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let tls = super::super::tls::client_config(None).unwrap();
+        let line = Dialer::new(tls).call(server).await.unwrap();
+        let MaybeHttpsStream::Http(stream) = &line.stream else { panic!("TLS where nobody asked for it") };
+        assert_eq!(timer(stream.inner().local_addr().unwrap().port()).as_deref(), Some("02"));
     }
 }
