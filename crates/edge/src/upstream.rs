@@ -4,7 +4,7 @@
 //! An upstream is asked with a path and query only; which server answers is its own affair (T-SSRF-5).
 //!
 //! A pool, from the top: [`pool`] chooses and retries; each [`member`] counts and asks its [`breaker`]; a [`server`]
-//! makes one exchange over connections that [`dial`] opens; [`checks`] look after those that are given no requests.
+//! makes one exchange over connections that [`dial`] opens, and [`sending`] sees to it that it ends; [`checks`] look after those that are given no requests.
 
 mod address;
 mod breaker;
@@ -17,6 +17,7 @@ mod framing;
 mod in_process;
 mod member;
 mod pool;
+mod sending;
 mod server;
 mod tls;
 

@@ -82,7 +82,8 @@ impl Pool {
         let seeds = RandomState::new();
         let member = |address: Address| {
             let seed = seeds.hash_one(address.to_string());
-            Member::new(Server::new(address, &dialer), now.clone(), upstreams.timeout, seed)
+            let server = Server::new(address, &dialer, upstreams.timeout);
+            Member::new(server, now.clone(), upstreams.timeout, seed)
         };
         Ok(Self(Arc::new(Shared {
             members: upstreams.addresses()?.into_iter().map(member).collect(),

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody as _};
+use axum::body::Body;
 use http::header::HOST;
 use http::{HeaderValue, Request, Response, StatusCode, Version};
 use hyper_util::client::legacy::Client;
@@ -15,6 +15,7 @@ use super::address::Address;
 use super::dial::{Answered, Dialer};
 use super::failure::Failure;
 use super::framing;
+use super::sending::Sending;
 use crate::Informational;
 
 /// How long a connection may wait for its next request.
@@ -26,6 +27,8 @@ const MAX_IDLE: usize = 256;
 #[derive(Debug)]
 pub(super) struct Server {
     address: Address,
+    /// How long it may take to begin its answer to a request with a body, once it has that.
+    timeout: Duration,
     /// Keeps its connections.
     kept: Client<Dialer, Body>,
     /// Opens a new connection for each request.
@@ -42,7 +45,7 @@ pub(super) enum Over {
 }
 
 impl Server {
-    pub(super) fn new(address: Address, dialer: &Dialer) -> Self {
+    pub(super) fn new(address: Address, dialer: &Dialer, timeout: Duration) -> Self {
         let client = |max_idle| {
             Client::builder(TokioExecutor::new())
                 .pool_timer(TokioTimer::new())
@@ -50,15 +53,15 @@ impl Server {
                 .pool_max_idle_per_host(max_idle)
                 .build(dialer.clone())
         };
-        Self { address, kept: client(MAX_IDLE), fresh: client(0) }
+        Self { address, timeout, kept: client(MAX_IDLE), fresh: client(0) }
     }
 
     pub(super) fn address(&self) -> &Address {
         &self.address
     }
 
-    /// Sends a request and returns the answer once its header has come, which it must by `deadline`. While a body is
-    /// being sent there is no deadline: how long that takes is the client's affair.
+    /// Sends a request and returns the answer once its header has come, which it must by `deadline`. How long a body
+    /// takes is the client's affair: with one, the time begins anew when the server has no more to wait for.
     pub(super) async fn exchange(
         &self,
         mut request: Request<Body>,
@@ -67,14 +70,19 @@ impl Server {
     ) -> Result<Response<Body>, Failure> {
         self.aim(&mut request)?;
         pass_informational(&mut request);
-        let deadline = deadline.filter(|_| request.body().is_end_stream());
+        let (request, sending) = Sending::of(request);
         let answer = match over {
             Over::Kept => self.kept.request(request),
             Over::Fresh => self.fresh.request(request),
         };
-        let answer = match deadline {
-            Some(deadline) => tokio::time::timeout_at(deadline, answer).await.ok(),
-            None => Some(answer.await),
+        let answer = match (sending, deadline) {
+            (Some(sending), _) => tokio::select! {
+                biased;
+                answer = answer => Some(answer),
+                () = sending.overdue(self.timeout) => None,
+            },
+            (None, Some(deadline)) => tokio::time::timeout_at(deadline, answer).await.ok(),
+            (None, None) => Some(answer.await),
         };
         let mut response = answer.ok_or(Failure::Timeout)?.map_err(|error| Failure::of(&error))?;
         framing::settle(response.headers_mut())?;
