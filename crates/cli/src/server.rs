@@ -3,7 +3,8 @@
 //! 1. [`Server::bind`] listens, reads the certificate if there is one, and raises the limit of open files.
 //! 2. [`listener`] accepts, as many connections as there are places, and hands them to the threads evenly.
 //! 3. [`lane`] is one such thread; it cuts off clients that are too slow by the signs in [`pulse`].
-//! 4. [`connection`] is one connection: [`tls`], HTTP/1.1 or HTTP/2, over a [`socket`] that sends [`interim`] answers too.
+//! 4. [`connection`] is one connection: [`tls`], HTTP/1.1 or HTTP/2, over a [`socket`] that sends [`interim`] answers too and
+//!    sees which HTTP/2 [`frames`] count.
 //! 5. [`service`] turns each request over to the [`Handler`].
 //!
 //! At shutdown nothing new is accepted, open requests finish within the grace period, and idle connections close. The
@@ -11,6 +12,7 @@
 
 mod config;
 mod connection;
+mod frames;
 mod interim;
 mod lane;
 mod listener;

@@ -87,18 +87,17 @@ impl Serving {
     }
 
     /// Reads requests and writes answers until either side has had enough.
-    async fn converse<T>(&self, socket: Socket<T>, pulse: Arc<Pulse>, multiplexed: bool)
+    async fn converse<T>(&self, mut socket: Socket<T>, pulse: Arc<Pulse>, multiplexed: bool)
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let service = Service { handler: Arc::clone(&self.handler), pulse: Arc::clone(&pulse) };
-        let socket = TokioIo::new(socket);
         if multiplexed {
-            pulse.multiplexed();
-            let connection = self.http2.serve_connection(socket, service);
+            socket.multiplexed();
+            let connection = self.http2.serve_connection(TokioIo::new(socket), service);
             obey(connection, |connection| connection.graceful_shutdown(), &pulse).await;
         } else {
-            let connection = self.http1.serve_connection(socket, service).with_upgrades();
+            let connection = self.http1.serve_connection(TokioIo::new(socket), service).with_upgrades();
             obey(connection, |connection| connection.graceful_shutdown(), &pulse).await;
         }
     }

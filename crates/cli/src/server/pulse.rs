@@ -69,13 +69,13 @@ pub(super) struct Pulse {
     head: AtomicU32,
     /// The requests that are not answered to their end.
     open: AtomicU32,
-    /// When bytes went either way, or a request ended.
+    /// When bytes of a request or an answer went either way, or a request ended.
     moved: AtomicU32,
-    /// When bytes were taken by the client's side, or began to wait for that.
+    /// When bytes of an answer were taken by the client's side, or began to wait for that.
     taken: AtomicU32,
     /// Bytes wait until the client's side takes some.
     blocked: AtomicBool,
-    /// Streamed bodies that would give more if it were asked of them.
+    /// Bodies of which something waits to be written, or that would give more if it were asked of them.
     full: AtomicU32,
     /// Requests' bodies of which more is awaited.
     starved: AtomicU32,
@@ -111,6 +111,7 @@ impl Pulse {
         self.head.store(0, Relaxed);
     }
 
+    /// Bytes of a request have come.
     pub(super) fn read(&self) {
         let now = self.looks.now();
         self.moved.store(now, Relaxed);
@@ -119,23 +120,32 @@ impl Pulse {
         }
     }
 
-    pub(super) fn wrote(&self) {
-        let now = self.looks.now();
-        self.moved.store(now, Relaxed);
-        self.taken.store(now, Relaxed);
+    /// The client's side has taken bytes; what is no part of an answer, as what HTTP/2 says of itself, does not count.
+    pub(super) fn wrote(&self, answer: bool) {
+        if answer {
+            let now = self.looks.now();
+            self.moved.store(now, Relaxed);
+            self.taken.store(now, Relaxed);
+        }
         self.blocked.store(false, Relaxed);
     }
 
     /// The client's side takes no bytes for now.
     pub(super) fn blocked(&self) {
-        if !self.blocked.swap(true, Relaxed) {
+        self.waits();
+        self.blocked.store(true, Relaxed);
+    }
+
+    /// Something waits for the client's side: since now, unless something waits already.
+    fn waits(&self) {
+        if !self.blocked.load(Relaxed) && self.full.load(Relaxed) == 0 {
             self.taken.store(self.looks.now(), Relaxed);
         }
     }
 
     fn full(&self, more: bool) {
         if more {
-            self.taken.store(self.looks.now(), Relaxed);
+            self.waits();
             self.full.fetch_add(1, Relaxed);
         } else {
             self.full.fetch_sub(1, Relaxed);
@@ -218,11 +228,11 @@ impl Turn {
         Self { pulse: Arc::clone(pulse), full: false }
     }
 
-    /// The body gave something to write, and has `more`: until it is asked for that, the client's side is full.
-    pub(super) fn gave(&mut self, more: bool) {
+    /// The body gave something: until it is asked for more or dropped, that waits to be written where it is a `piece`.
+    pub(super) fn gave(&mut self, piece: bool) {
         self.pulse.interim.offered();
         self.asked();
-        if more {
+        if piece {
             self.full = true;
             self.pulse.full(true);
         }
@@ -246,132 +256,4 @@ impl Drop for Turn {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn connection() -> (Arc<Looks>, Arc<Pulse>, Patience) {
-        let looks = Arc::new(Looks::default());
-        let pulse = Arc::new(Pulse::new(Arc::clone(&looks)));
-        (looks, pulse, Patience { header: 4, idle: 10, stall: 6 })
-    }
-
-    /// The first orders other than to go on, and after how many looks each comes.
-    fn fate((looks, pulse, patience): &(Arc<Looks>, Arc<Pulse>, Patience)) -> Vec<(u32, Order)> {
-        let mut orders = Vec::new();
-        for look in 1..=20 {
-            looks.advance();
-            let order = pulse.verdict(*patience);
-            if order != orders.last().map_or(Order::Go, |&(_, last)| last) {
-                orders.push((look, order));
-            }
-        }
-        orders
-    }
-
-    #[test]
-    fn who_says_nothing_or_half_a_header_is_cut_off() {
-        let connection = connection();
-        assert_eq!(fate(&connection), [(4, Order::End)]);
-        let pulse = &connection.1;
-        drop(Turn::begin(pulse));
-        pulse.read();
-        assert_eq!(fate(&connection)[0], (4, Order::End), "the second header counts from its first byte");
-    }
-
-    #[test]
-    fn bytes_do_not_give_a_header_more_time() {
-        let (looks, pulse, patience) = connection();
-        for _ in 0..3 {
-            looks.advance();
-            pulse.read();
-            assert_eq!(pulse.verdict(patience), Order::Go);
-        }
-        looks.advance();
-        pulse.read();
-        assert_eq!(pulse.verdict(patience), Order::End);
-    }
-
-    #[test]
-    fn an_idle_connection_is_finished_and_then_ended() {
-        let connection = connection();
-        drop(Turn::begin(&connection.1));
-        assert_eq!(fate(&connection), [(10, Order::Finish), (16, Order::End)]);
-    }
-
-    #[test]
-    fn a_request_may_take_any_time_while_the_client_waits_for_us() {
-        let connection = connection();
-        let mut turn = Turn::begin(&connection.1);
-        assert_eq!(fate(&connection), []);
-        turn.gave(true);
-        turn.asked();
-        assert_eq!(fate(&connection), [], "an event stream between two events");
-    }
-
-    #[test]
-    fn a_reader_who_takes_nothing_is_cut_off_and_one_who_takes_a_little_is_not() {
-        let connection = connection();
-        let (looks, pulse, patience) = &connection;
-        let _turn = Turn::begin(pulse);
-        for _ in 0..20 {
-            pulse.blocked();
-            looks.advance();
-            pulse.wrote();
-            assert_eq!(pulse.verdict(*patience), Order::Go);
-        }
-        pulse.blocked();
-        pulse.blocked();
-        assert_eq!(fate(&connection), [(6, Order::End)]);
-    }
-
-    #[test]
-    fn a_stream_that_is_asked_for_nothing_more_has_no_reader() {
-        let connection = connection();
-        connection.1.multiplexed();
-        let mut turn = Turn::begin(&connection.1);
-        turn.gave(true);
-        assert_eq!(fate(&connection), [(6, Order::End)]);
-        turn.gave(false);
-        assert_eq!(connection.1.verdict(connection.2), Order::Go);
-    }
-
-    #[test]
-    fn an_uploader_who_stops_is_cut_off_and_a_slow_one_is_not() {
-        let connection = connection();
-        let (looks, pulse, patience) = &connection;
-        let _turn = Turn::begin(pulse);
-        for _ in 0..20 {
-            pulse.starved(true);
-            looks.advance();
-            assert_eq!(pulse.verdict(*patience), Order::Go);
-            pulse.read();
-            pulse.starved(false);
-        }
-        assert_eq!(fate(&connection), [], "all of the body is there");
-        pulse.starved(true);
-        assert_eq!(fate(&connection), [(6, Order::End)]);
-    }
-
-    #[test]
-    fn on_a_multiplexed_connection_no_header_is_awaited() {
-        let connection = connection();
-        connection.1.multiplexed();
-        connection.1.read();
-        assert_eq!(fate(&connection), [(10, Order::Finish), (16, Order::End)]);
-    }
-
-    #[test]
-    fn an_order_only_grows() {
-        let (_, pulse, _) = connection();
-        pulse.order(Order::End);
-        pulse.order(Order::Finish);
-        assert_eq!(pulse.ordered(), Order::End);
-    }
-
-    #[test]
-    fn patience_is_never_shorter_than_was_said() {
-        let second = Duration::from_secs(1);
-        let patience = Patience::new(second, LOOK / 2, Duration::MAX);
-        assert_eq!((patience.header, patience.idle, patience.stall), (3, 2, u32::MAX));
-    }
-}
+mod tests;

@@ -121,7 +121,8 @@ impl http_body::Body for Told {
         }
         let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
         if let Some(turn) = &mut this.turn {
-            turn.gave(frame.is_some() && !this.body.is_end_stream());
+            // The last piece too: HTTP/2 may hold it until the client has room for it, and drops the body only then.
+            turn.gave(frame.is_some());
         }
         Poll::Ready(frame)
     }

@@ -1,8 +1,8 @@
 //! What hyper reads from and writes to: a socket, plain or under TLS, whose signs of life are written down.
 //!
-//! [`Socket`] tells the connection's [`Pulse`] of every byte that moves and of every write that must wait, and slips interim
-//! answers in before the answer that hyper writes. It holds the connection's [`Place`], also when the connection
-//! was upgraded and hyper has no part in it any more.
+//! [`Socket`] tells the connection's [`Pulse`] of every byte that moves, as far as it counts ([`Frames`]), and of every
+//! write that must wait, and slips interim answers in before the answer that hyper writes. It holds the connection's
+//! [`Place`], also when the connection was upgraded and hyper has no part in it any more.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
+use super::frames::Frames;
 use super::listener::Place;
 use super::pulse::Pulse;
 
@@ -71,6 +72,8 @@ impl AsyncWrite for Transport {
 pub(super) struct Socket<T> {
     transport: T,
     pulse: Arc<Pulse>,
+    /// HTTP/2: what is read and what is written.
+    frames: Option<[Frames; 2]>,
     /// Interim answers that are to be written before anything else.
     owed: BytesMut,
     _place: Place,
@@ -78,7 +81,13 @@ pub(super) struct Socket<T> {
 
 impl<T: AsyncWrite + Unpin> Socket<T> {
     pub(super) fn new(transport: T, pulse: Arc<Pulse>, place: Place) -> Self {
-        Self { transport, pulse, owed: BytesMut::new(), _place: place }
+        Self { transport, pulse, frames: None, owed: BytesMut::new(), _place: place }
+    }
+
+    /// HTTP/2 is spoken from here on.
+    pub(super) fn multiplexed(&mut self) {
+        self.pulse.multiplexed();
+        self.frames = Some([Frames::of_client(), Frames::of_server()]);
     }
 
     /// Writes the interim answers that wait; the answer itself `begins` after them.
@@ -88,7 +97,7 @@ impl<T: AsyncWrite + Unpin> Socket<T> {
         }
         while !self.owed.is_empty() {
             let written = Pin::new(&mut self.transport).poll_write(cx, &self.owed);
-            match ready!(self.noted(written))? {
+            match ready!(self.noted(written, []))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 written => self.owed.advance(written),
             }
@@ -96,9 +105,24 @@ impl<T: AsyncWrite + Unpin> Socket<T> {
         Poll::Ready(Ok(()))
     }
 
-    fn noted<R>(&self, write: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
+    /// Tells what became of a write of these `pieces`.
+    fn noted<'a>(
+        &mut self,
+        write: Poll<io::Result<usize>>,
+        pieces: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Poll<io::Result<usize>> {
         match &write {
-            Poll::Ready(Ok(_)) => self.pulse.wrote(),
+            Poll::Ready(Ok(written)) => {
+                let mut left = *written;
+                let answer = self.frames.as_mut().is_none_or(|[_, ours]| {
+                    pieces.into_iter().fold(false, |any, piece| {
+                        let taken = &piece[..left.min(piece.len())];
+                        left -= taken.len();
+                        ours.pass(taken) || any
+                    })
+                });
+                self.pulse.wrote(answer);
+            }
             Poll::Ready(Err(_)) => {}
             Poll::Pending => self.pulse.blocked(),
         }
@@ -111,7 +135,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for Socket<T> {
         let this = self.get_mut();
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.transport).poll_read(cx, buffer);
-        if buffer.filled().len() > before {
+        let came = &buffer.filled()[before..];
+        if !came.is_empty() && this.frames.as_mut().is_none_or(|[theirs, _]| theirs.pass(came)) {
             this.pulse.read();
         }
         read
@@ -123,7 +148,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Socket<T> {
         let this = self.get_mut();
         ready!(this.write_owed(cx, true))?;
         let written = Pin::new(&mut this.transport).poll_write(cx, bytes);
-        this.noted(written)
+        this.noted(written, [bytes])
     }
 
     fn poll_write_vectored(
@@ -134,7 +159,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Socket<T> {
         let this = self.get_mut();
         ready!(this.write_owed(cx, true))?;
         let written = Pin::new(&mut this.transport).poll_write_vectored(cx, pieces);
-        this.noted(written)
+        this.noted(written, pieces.iter().map(|piece| &**piece))
     }
 
     fn is_write_vectored(&self) -> bool {
