@@ -26,9 +26,9 @@ pub(crate) struct Limits {
     pub(crate) connections: Option<usize>,
     /// The bytes of a request's header.
     pub(crate) header_bytes: usize,
-    /// From a connection's or a header's first byte to the header's end; the TLS handshake has as long.
+    /// From a connection's beginning, or a later header's, to the header's end. The TLS handshake has as long before.
     pub(crate) header_timeout: Duration,
-    /// From the end of one request to the beginning of the next.
+    /// From the end of one request to the beginning of the next; by HTTP/2 to that of the first as well.
     pub(crate) idle_timeout: Duration,
     /// How long a client may take nothing of an answer, or give nothing of a request's body.
     pub(crate) stall_timeout: Duration,

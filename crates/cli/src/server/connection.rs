@@ -63,7 +63,7 @@ impl Serving {
     pub(super) async fn serve(&self, stream: TcpStream, place: Place, pulse: Arc<Pulse>) {
         let begun = tokio::select! {
             () = self.stop.cancelled() => return,
-            begun = tokio::time::timeout(self.header_timeout, self.begin(stream)) => begun,
+            begun = tokio::time::timeout(self.header_timeout, self.begin(stream, &pulse)) => begun,
         };
         match begun {
             Ok(Ok((transport, multiplexed))) => {
@@ -75,9 +75,10 @@ impl Serving {
     }
 
     /// The handshake where there is one, and whether HTTP/2 is spoken.
-    async fn begin(&self, stream: TcpStream) -> std::io::Result<(Transport, bool)> {
+    async fn begin(&self, stream: TcpStream, pulse: &Pulse) -> std::io::Result<(Transport, bool)> {
         if let Some(tls) = &self.tls {
             let stream = tls.accept(stream).await?;
+            pulse.begins();
             let multiplexed = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             return Ok((Transport::Secure(Box::new(stream)), multiplexed));
         }

@@ -111,6 +111,13 @@ impl Pulse {
         self.head.store(0, Relaxed);
     }
 
+    /// The handshake is over: a request's header is awaited from now on.
+    pub(super) fn begins(&self) {
+        let now = self.looks.now();
+        self.moved.store(now, Relaxed);
+        self.head.store(now + 1, Relaxed);
+    }
+
     /// Bytes of a request have come.
     pub(super) fn read(&self) {
         let now = self.looks.now();
@@ -174,8 +181,9 @@ impl Pulse {
             return if stalled { Order::End } else { Order::Go };
         }
         let head = self.head.load(Relaxed);
-        if head > 0 && (now + 1).wrapping_sub(head) >= patience.header {
-            return Order::End;
+        if head > 0 {
+            let late = (now + 1).wrapping_sub(head) >= patience.header;
+            return if late { Order::End } else { Order::Go };
         }
         match since(&self.moved) {
             idle if idle >= patience.idle.saturating_add(patience.stall) => Order::End,

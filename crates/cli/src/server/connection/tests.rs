@@ -15,6 +15,7 @@ use crate::server::listener::any_place;
 use crate::server::pulse::{LOOK, Looks, Patience};
 use crate::server::service::{Response, ResponseFuture};
 
+mod handshake;
 mod multiplexed;
 
 /// What the kernel holds of an answer that nobody reads, as it were.

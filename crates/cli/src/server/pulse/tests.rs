@@ -135,6 +135,23 @@ fn on_a_multiplexed_connection_no_header_is_awaited() {
 }
 
 #[test]
+fn the_first_header_has_all_its_time_after_a_handshake() {
+    let connection = connection();
+    let (looks, pulse, patience) = &connection;
+    (0..3).for_each(|_| looks.advance());
+    pulse.begins();
+    assert_eq!(pulse.verdict(*patience), Order::Go);
+    assert_eq!(fate(&connection), [(4, Order::End)]);
+}
+
+#[test]
+fn who_owes_a_header_is_not_idle() {
+    let (looks, pulse, patience) = connection();
+    let patience = Patience { header: 12, ..patience };
+    assert_eq!(fate(&(looks, pulse, patience)), [(12, Order::End)]);
+}
+
+#[test]
 fn an_order_only_grows() {
     let (_, pulse, _) = connection();
     pulse.order(Order::End);
