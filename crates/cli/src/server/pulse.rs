@@ -137,6 +137,13 @@ impl Pulse {
         self.blocked.store(false, Relaxed);
     }
 
+    /// The client's side has taken all that there was: under TLS without a further write.
+    pub(super) fn flushed(&self, answer: bool) {
+        if self.blocked.load(Relaxed) {
+            self.wrote(answer);
+        }
+    }
+
     /// The client's side takes no bytes for now.
     pub(super) fn blocked(&self) {
         self.waits();

@@ -172,13 +172,65 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Socket<T> {
         this.pulse.interim.flushed();
         ready!(this.write_owed(cx, false))?;
         let flushed = Pin::new(&mut this.transport).poll_flush(cx);
-        if flushed.is_pending() {
-            this.pulse.blocked();
+        match &flushed {
+            Poll::Ready(Ok(())) => this.pulse.flushed(this.frames.is_none()),
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => this.pulse.blocked(),
         }
         flushed
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().transport).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::server::listener::any_place;
+    use crate::server::pulse::{Looks, Order, Patience, Turn};
+
+    /// Takes all that is written and passes it on when there is room, as TLS does.
+    struct Keeping {
+        room: bool,
+    }
+
+    impl AsyncWrite for Keeping {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            if self.room { Poll::Ready(Ok(())) } else { Poll::Pending }
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn who_has_taken_all_that_was_kept_for_it_is_not_taken_for_a_reader_who_stopped() {
+        let second = Duration::from_secs(1);
+        for multiplexed in [false, true] {
+            let looks = Arc::new(Looks::default());
+            let pulse = Arc::new(Pulse::new(Arc::clone(&looks)));
+            let mut socket = Socket::new(Keeping { room: false }, Arc::clone(&pulse), any_place());
+            if multiplexed {
+                socket.multiplexed();
+            }
+            let _stream_of_events = Turn::begin(&pulse);
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(Pin::new(&mut socket).poll_write(&mut cx, b"event").is_ready());
+            assert!(Pin::new(&mut socket).poll_flush(&mut cx).is_pending());
+            socket.transport.room = true;
+            assert!(Pin::new(&mut socket).poll_flush(&mut cx).is_ready());
+            (0..100).for_each(|_| looks.advance());
+            assert_eq!(pulse.verdict(Patience::new(second, second, second)), Order::Go, "between two events");
+        }
     }
 }
