@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::harness::fixtures::photo;
-use crate::harness::{DEADLINE, Folder, Launch, Raw, Server, eventually, get_by_http2};
+use crate::harness::{DEADLINE, Folder, Gate, Launch, Raw, Reply, Scripted, Server, eventually, get_by_http2};
 
 /// An edge without an upstream: it can tell its health.
 fn edge(words: &[&str]) -> Server {
@@ -75,6 +75,18 @@ fn an_uploader_who_stops_in_the_middle_gives_the_place_back() {
     eventually("the upload to have begun", || (queued() == 1).then_some(()));
     eventually("the place to be free", || (queued() == 0).then_some(()));
     stalled.rest();
+}
+
+#[test]
+fn a_write_that_the_upstream_does_not_answer_is_told_so_and_its_connection_ends() {
+    let upstream = Scripted::start();
+    let gate = Gate::closed();
+    upstream.on("/images/fox", Reply::ok("late").hold(&gate).forever("r"));
+    let edge = Launch::edge(&upstream.url()).words(&["--upstream-timeout", "1s"]).start();
+    edge.client.put("/images/fox", b"a fox").expect(504).expect_any_problem();
+    assert_eq!(upstream.last("/images/fox").body(), b"a fox");
+    gate.open();
+    eventually("the connection to be gone", || (upstream.abandoned("/images/fox") == 1).then_some(()));
 }
 
 #[test]
