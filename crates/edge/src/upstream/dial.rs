@@ -132,7 +132,8 @@ impl Write for Line {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use tokio::net::TcpListener;
 
