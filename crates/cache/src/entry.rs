@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Response};
 use jiff::Timestamp;
 
-use crate::{Head, Policy};
+use crate::{Head, Policy, room};
 
 /// What an entry costs besides its bytes: entry, head, slot, rank and counters, with room for what grows by doubling.
 /// Measured with a million entries, as is the next: docs/decisions/memory-tier.md.
@@ -37,6 +37,6 @@ impl Entry {
         let cost = |name: &HeaderName, value: &[u8]| name.as_str().len() + value.len() + FIELD_BYTES;
         let fields: usize = self.head.headers.iter().map(|(name, value)| cost(name, value.as_bytes())).sum();
         let selecting: usize = self.head.vary.fields().map(|(name, value)| cost(name, value)).sum();
-        (self.body.len() + fields + selecting) as u64 + OVERHEAD_BYTES
+        (room::taken_up(self.body.len()) + fields + selecting) as u64 + OVERHEAD_BYTES
     }
 }

@@ -15,13 +15,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use parking_lot::Mutex;
 use slab::Slab;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::Error;
+use crate::room::Room;
 
 /// What a passage may hold for its slowest reader, in bytes.
 const PASSAGE_BYTES: u64 = 1 << 20;
@@ -160,9 +161,14 @@ impl Fill {
     /// All that has arrived, in one piece of its own: as it came it may be slices of much larger buffers.
     pub(crate) fn whole(&self) -> Bytes {
         let state = self.state.lock();
-        let mut whole = BytesMut::with_capacity(usize::try_from(state.arrived).unwrap_or_default());
-        state.pieces.iter().for_each(|piece| whole.extend_from_slice(piece));
-        whole.freeze()
+        let mut whole = Room::of(usize::try_from(state.arrived).unwrap_or_default());
+        let mut rest = &mut *whole;
+        for piece in &state.pieces {
+            let (part, after) = rest.split_at_mut(piece.len());
+            part.copy_from_slice(piece);
+            rest = after;
+        }
+        whole.close()
     }
 
     /// Drops the pieces that every reader of a passage has.

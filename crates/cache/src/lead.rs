@@ -26,7 +26,7 @@ use crate::policy::{storable, targeted, validation};
 use crate::pump::{BrokenOff, Pump, Pumped};
 use crate::stack::{Request, Shared, Stored};
 use crate::update::Freshened;
-use crate::{Ask, Body, Entry, Error, Forwarded, Found, Head, Outcome, Question};
+use crate::{Ask, Body, Entry, Error, Forwarded, Found, Head, Outcome, Question, room};
 
 /// The largest error that is shared, in bytes.
 const MAX_ERROR_BYTES: usize = 64 << 10;
@@ -205,7 +205,7 @@ where
         let head = Head::after(forwarded.took, parts, &self.headers, &shared.policy, shared.now());
         shared.bypass.forget(&self.route(&head));
         match body {
-            Body::Whole(body) => self.whole(Entry { head: Arc::new(head), body }, forwarded, reply),
+            Body::Whole(body) => self.whole(Entry { head: Arc::new(head), body: room::house(body) }, forwarded, reply),
             body => self.fill(Arc::new(head), body, forwarded, reply).await,
         }
     }

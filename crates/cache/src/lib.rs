@@ -24,6 +24,7 @@ mod limits;
 pub mod policy;
 mod pump;
 mod purge;
+mod room;
 mod stack;
 pub mod tier;
 mod update;

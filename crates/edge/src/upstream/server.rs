@@ -22,6 +22,8 @@ use crate::Informational;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How many connections may wait.
 const MAX_IDLE: usize = 256;
+/// What is read at a time, and the largest header of an answer, in bytes: each connection has a buffer of that size in the end.
+const MAX_READ: usize = 64 << 10;
 
 /// A server at one address.
 #[derive(Debug)]
@@ -51,6 +53,7 @@ impl Server {
                 .pool_timer(TokioTimer::new())
                 .pool_idle_timeout(IDLE_TIMEOUT)
                 .pool_max_idle_per_host(max_idle)
+                .http1_max_buf_size(MAX_READ)
                 .build(dialer.clone())
         };
         Self { address, timeout, kept: client(MAX_IDLE), fresh: client(0) }

@@ -25,6 +25,7 @@ use orbit_model::CacheKey;
 use super::Error;
 use super::record::{MARK_AT, SOFT_PURGED};
 use crate::policy::vary::Vary;
+use crate::room::Room;
 
 /// How many shards there are.
 pub(super) const SHARDS: usize = 256;
@@ -187,9 +188,9 @@ impl Folder {
     pub(super) fn read(&self, name: Name, max_len: u64) -> io::Result<Bytes> {
         let file = self.medium.open(&self.file(name))?;
         let len = file.metadata()?.len().min(max_len);
-        let mut bytes = vec![0; usize::try_from(len).unwrap_or_default()];
+        let mut bytes = Room::of(usize::try_from(len).unwrap_or_default());
         file.read_exact_at(&mut bytes, 0)?;
-        Ok(bytes.into())
+        Ok(bytes.close())
     }
 
     /// Opens a file to read a part of it, and tells how long it is.
