@@ -133,7 +133,7 @@ pub(crate) struct Edge {
     /// How many images the edge keeps in memory at the most; without it only the bytes count
     #[arg(long, env = "ORBIT_MEMORY_MAX_IMAGES", value_name = "N")]
     pub(crate) memory_max_images: Option<usize>,
-    /// How long the upstream may take to begin an answer, and how long it may be silent in the middle of one
+    /// How long the upstream may take to begin an answer, and how long it may be silent in the middle of one that is kept
     #[arg(long, env = "ORBIT_UPSTREAM_TIMEOUT", default_value = "10s", value_parser = humantime::parse_duration, value_name = "TIME")]
     pub(crate) upstream_timeout: Duration,
     /// The largest response that is kept; a larger one passes through
