@@ -16,6 +16,8 @@ use crate::{Cache, Head, Tier};
 pub enum Purge<'a> {
     /// The responses of one key.
     Key(&'a CacheKey),
+    /// The responses of a path: of a key without a query, and of all keys that are this one with a query behind it.
+    Path(&'a CacheKey),
     /// All that carry a tag.
     Tag(&'a str),
     /// Everything.
@@ -27,11 +29,24 @@ impl Purge<'_> {
     #[must_use]
     pub fn names(&self, key: &CacheKey, head: &Head) -> bool {
         match self {
-            Self::Key(named) => *named == key,
             Self::Tag(tag) => head.tags().any(|word| word == *tag),
-            Self::All => true,
+            _ => self.may_name(key),
         }
     }
+
+    /// Whether it may name a response whose head is not known yet: which tags that will carry, nobody can say.
+    fn may_name(&self, key: &CacheKey) -> bool {
+        match self {
+            Self::Key(named) => *named == key,
+            Self::Path(named) => *named == key || before_query(key) == Some(named.as_str()),
+            Self::Tag(_) | Self::All => true,
+        }
+    }
+}
+
+/// What of a key stands before its query; `None` where it has none.
+pub(crate) fn before_query(key: &CacheKey) -> Option<&str> {
+    key.as_str().split_once('?').map(|(path, _)| path)
 }
 
 /// What a purge removed from which tier.
@@ -64,13 +79,9 @@ impl Shared {
         std::iter::once(clear(&*self.near)).chain(far).collect()
     }
 
-    /// Marks the flights that may bring back what is purged. Which tags a response in flight will carry is not known yet: a
-    /// purge by tag overtakes every flight.
+    /// Marks the flights that may bring back what is purged; a purge by tag overtakes every flight.
     fn overtake(&self, what: Purge<'_>) {
-        self.flights.overtake(|key| match what {
-            Purge::Key(named) => key == named,
-            Purge::Tag(_) | Purge::All => true,
-        });
+        self.flights.overtake(|key| what.may_name(key));
     }
 
     /// Drops what is stored under a key, because its upstream said that it is no more; the far tier first, so that nothing is

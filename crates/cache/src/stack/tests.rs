@@ -372,7 +372,7 @@ async fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
 #[tokio::test]
 async fn a_fill_that_a_purge_overtook_never_comes_back() {
     let key = CacheKey::new(KEY);
-    for what in [Purge::Key(&key), Purge::Tag("red"), Purge::All] {
+    for what in [Purge::Key(&key), Purge::Path(&key), Purge::Tag("red"), Purge::All] {
         let bench = Arc::new(Bench::new());
         let gate = Arc::new(Notify::new());
         let answer = Answer { gate: Some(Arc::clone(&gate)), ..image("old") };

@@ -268,7 +268,7 @@ impl Tier for Disk {
 
     fn purge(&self, what: Purge<'_>, soft: bool) -> Dropped {
         match what {
-            Purge::Key(key) => self.shared.ensure_scanned(key),
+            Purge::Key(key) | Purge::Path(key) => self.shared.ensure_scanned(key),
             Purge::All if !soft => return self.shared.purge_all(),
             Purge::Tag(_) | Purge::All => scan::ensure_all(&self.shared),
         }

@@ -101,6 +101,70 @@ fn what_is_purged_is_gone_and_its_room_is_free() {
     }
 }
 
+/// Keys of one path, and those that look as if they were of it.
+fn paths() -> (Vec<CacheKey>, Vec<CacheKey>) {
+    let queries = ["", "?", "?w=1", "?w=2", "?w=2&fm=auto", "?a?b", "?/x"];
+    let others = ["x", "/x", "%3Fw=1", ".webp", ".webp?w=1", "/x?w=1"];
+    let under = |ends: &[&str]| ends.iter().map(|end| CacheKey::new(format!("/images/1{end}"))).collect();
+    (under(&queries), under(&others))
+}
+
+/// Puts one of each key into a tier, and tells how many of them it has.
+fn put_all(tier: &dyn Tier, keys: &[CacheKey]) -> usize {
+    for key in keys {
+        tier.put(key, entry(10), &|| true);
+    }
+    count(tier, keys)
+}
+
+fn count(tier: &dyn Tier, keys: &[CacheKey]) -> usize {
+    keys.iter().filter(|key| !tier.stored(key).is_empty()).count()
+}
+
+#[test]
+fn a_purge_of_a_path_takes_all_its_queries_and_nothing_else() {
+    let (path, others) = paths();
+    for (tier, keeps) in all() {
+        let kept = if keeps { (path.len(), others.len()) } else { (0, 0) };
+        assert_eq!((put_all(&*tier, &path), put_all(&*tier, &others)), kept, "{}", tier.name());
+        assert_eq!(tier.purge(Purge::Path(&path[0]), true).entries, kept.0 as u64, "{}", tier.name());
+        let soft = path.iter().chain(&others).flat_map(|key| tier.stored(key));
+        assert_eq!(soft.filter(|entry| entry.head.is_soft_purged()).count(), kept.0, "{}", tier.name());
+        assert_eq!(tier.purge(Purge::Path(&path[0]), false).entries, kept.0 as u64, "{}", tier.name());
+        assert_eq!((count(&*tier, &path), count(&*tier, &others)), (0, kept.1), "{}", tier.name());
+        assert_eq!(tier.purge(Purge::Path(&path[0]), false), Dropped::default());
+        assert_eq!(tier.usage().entries, kept.1 as u64);
+    }
+}
+
+#[test]
+fn a_purge_of_a_key_leaves_what_differs_by_its_query() {
+    let (path, _) = paths();
+    for (tier, keeps) in all() {
+        put_all(&*tier, &path);
+        for (purged, key) in path.iter().enumerate() {
+            assert_eq!(tier.purge(Purge::Key(key), false).entries, u64::from(keeps), "{key} in {}", tier.name());
+            let left = if keeps { path.len() - purged - 1 } else { 0 };
+            assert_eq!(count(&*tier, &path), left, "{key} in {}", tier.name());
+        }
+    }
+}
+
+#[test]
+fn a_purge_names_a_response_exactly_if_it_takes_it() {
+    let (path, others) = paths();
+    for what in [Purge::Path(&path[0]), Purge::Key(&path[0]), Purge::Key(&path[3]), Purge::All, Purge::Tag("a")] {
+        for (tier, _) in all().into_iter().filter(|(_, keeps)| *keeps) {
+            put_all(&*tier, &path);
+            put_all(&*tier, &others);
+            tier.purge(what, false);
+            for key in path.iter().chain(&others) {
+                assert_eq!(what.names(key, &entry(10).head), tier.stored(key).is_empty(), "{what:?}, {key}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_tier_stays_within_its_bytes() {
     let tier = Memory::new(bounds(100_000));

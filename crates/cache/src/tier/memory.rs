@@ -12,7 +12,7 @@
 //! **Many cores.** Keys are spread over shelves with a lock each, and a hit takes one of them for a look-up and two
 //! writes. Bytes, order and age are one for all, in a ledger that only changes of what is kept lock.
 //!
-//! Called by the stack on every request; knows nothing of HTTP but an entry's cost, its tags and what selects it.
+//! Called by the stack on every request; knows nothing of HTTP but an entry's cost, its tags, its path and what selects it.
 
 mod ledger;
 mod ranking;
@@ -20,6 +20,7 @@ mod shelf;
 mod shelves;
 mod sketch;
 mod tags;
+mod variants;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use self::ledger::Ledger;
 use self::shelf::{Part, Shelf, Slot};
 use self::shelves::{Shelves, Weight};
 use super::{Dropped, Tier, Usage, Wanted};
+use crate::purge::before_query;
 use crate::{Entry, Purge};
 
 /// The exponent of size: at 0 large entries are worth as much as small ones, at 1 a byte is worth as much in either.
@@ -151,6 +153,7 @@ impl Memory {
         let mut shelf = self.shelves.lock(number);
         let indices: Vec<u32> = match what {
             Purge::Key(key) => shelf.under(key, self.hasher.hash_one(key)).map(|(index, _)| index).collect(),
+            Purge::Path(path) => shelf.of_path(path, self.hasher.hash_one(path)),
             Purge::Tag(tag) => shelf.tagged(tag),
             Purge::All => shelf.indices(),
         };
@@ -231,7 +234,7 @@ impl Tier for Memory {
                 let number = self.shelves.number(self.hasher.hash_one(key));
                 number..number + 1
             }
-            Purge::Tag(_) | Purge::All => 0..self.shelves.count(),
+            Purge::Path(_) | Purge::Tag(_) | Purge::All => 0..self.shelves.count(),
         };
         let mut dropped = Dropped::default();
         for number in numbers {
@@ -269,10 +272,11 @@ impl Dropped {
     }
 }
 
-/// What an entry costs with its key and its tags.
+/// What an entry costs with its key, its tags and, where its key has a query, its path.
 fn weigh(key: &CacheKey, entry: &Entry) -> u64 {
     let tags: usize = entry.head.tags().map(|tag| tag.len() + tags::TAG_BYTES).sum();
-    entry.cost() + (key.as_str().len() + tags) as u64
+    let variant = before_query(key).map_or(0, |_| variants::VARIANT_BYTES);
+    entry.cost() + (key.as_str().len() + tags) as u64 + variant
 }
 
 #[cfg(test)]

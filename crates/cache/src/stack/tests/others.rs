@@ -127,3 +127,31 @@ async fn a_body_that_panics_breaks_off_for_all_who_read_it() {
     let found = bench.cache.get(ask, fetch).await.unwrap();
     assert!(matches!(read(found).await, Err(Error::Unavailable(_))));
 }
+
+#[tokio::test]
+async fn a_purge_of_a_path_overtakes_the_fetches_of_its_variants_and_no_others() {
+    let bench = Arc::new(Bench::new());
+    let gate = Arc::new(Notify::new());
+    let ask = |key: &'static str, answer: Answer| {
+        let bench = Arc::clone(&bench);
+        tokio::spawn(async move {
+            let (key, headers) = (CacheKey::new(key), HeaderMap::new());
+            let ask = Ask { key: &key, method: &Method::GET, headers: &headers };
+            seen(bench.cache.get(ask, bench.fetch(answer)).await).await
+        })
+    };
+    let keys = [KEY, "/images/fox?w=1", "/images/fox?w=2&fm=auto", "/images/foxes?w=1", "/images/fo"];
+    let old = Answer { gate: Some(Arc::clone(&gate)), ..image("old") };
+    let fetches: Vec<_> = keys.into_iter().map(|key| ask(key, old.clone())).collect();
+    bench.until_fetches(keys.len()).await;
+    let _ = bench.cache.purge(Purge::Path(&CacheKey::new(KEY)), false);
+    // Who asks after the purge does not join what was asked for before.
+    assert_eq!(ask(keys[1], image("new")).await.unwrap(), (Outcome::Miss, "new".to_owned()));
+    gate.notify_waiters();
+    for fetch in fetches {
+        assert_eq!(fetch.await.unwrap(), (Outcome::Miss, "old".to_owned()));
+    }
+    for (key, body) in keys.into_iter().zip(["newer", "new", "newer", "old", "old"]) {
+        assert_eq!(ask(key, image("newer")).await.unwrap().1, body, "{key}");
+    }
+}

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! {dir}/lock     held for as long as a process uses the folder
-//! {dir}/v1/ab/{32 digits of the key's hash}-{16 of its selecting fields'}    entries, in 256 shards made as needed
+//! {dir}/v1/ab/{32 digits of the key's hash}-{16 of its selecting fields'}    entries, in 256 shards made as needed;
+//!                those of a path and all its queries begin with the same 16 digits, so they lie in one shard
 //! {dir}/tmp/     files being written; emptied at the start
 //! {dir}/trash/   shards that a purge of everything took away; swept bit by bit
 //! ```
@@ -13,6 +14,7 @@
 use std::fmt;
 use std::fs::{self, DirBuilder, File, ReadDir, TryLockError};
 use std::io::{self, Write};
+use std::ops::RangeInclusive;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +27,7 @@ use orbit_model::CacheKey;
 use super::Error;
 use super::record::{MARK_AT, SOFT_PURGED};
 use crate::policy::vary::Vary;
+use crate::purge::before_query;
 use crate::room::Room;
 
 /// How many shards there are.
@@ -33,10 +36,10 @@ pub(super) const SHARDS: usize = 256;
 /// The name of an entry's file: hashes of what it answers, so that any key makes a name.
 ///
 /// BLAKE3, because keys come from clients: nobody finds two of the same hash. The key in the file is compared all the same.
-/// In order, all of a key come one after the other.
+/// In order, all of a key come one after the other, and so do all of a path, with any query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Name {
-    /// Of the key.
+    /// Of the key; its upper half is of the path alone.
     pub(super) key: u128,
     /// Of the selecting fields; 0 where there are none.
     pub(super) vary: u64,
@@ -53,6 +56,16 @@ impl Name {
         shard_of(self.key)
     }
 
+    /// The names that there may be under a key.
+    pub(super) fn of_key(key: u128) -> RangeInclusive<Self> {
+        Self { key, vary: 0 }..=Self { key, vary: u64::MAX }
+    }
+
+    /// The names that there may be under the path of a key, with any query.
+    pub(super) fn of_path(key: u128) -> RangeInclusive<Self> {
+        Self { key: key & PATH, vary: 0 }..=Self { key: key | !PATH, vary: u64::MAX }
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let (key, vary) = text.split_once('-').filter(|(key, vary)| key.len() == 32 && vary.len() == 16)?;
         let name = Self { key: u128::from_str_radix(key, 16).ok()?, vary: u64::from_str_radix(vary, 16).ok()? };
@@ -66,10 +79,22 @@ impl fmt::Display for Name {
     }
 }
 
-/// The hash of a key.
+/// The bits of a key's hash that are of its path alone.
+const PATH: u128 = (u64::MAX as u128) << 64;
+
+/// The hash of a key; that of what stands before its query is the upper half.
 pub(super) fn hash_key(key: &CacheKey) -> u128 {
-    let hash = blake3::hash(key.as_str().as_bytes());
-    hash.as_bytes().first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes))
+    let hash = |text: &str| {
+        let hash = blake3::hash(text.as_bytes());
+        hash.as_bytes().first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes))
+    };
+    let whole = hash(key.as_str());
+    before_query(key).map_or(whole, |path| hash(path) & PATH | whole & !PATH)
+}
+
+/// The hash of a key's path alone.
+pub(super) fn hash_of_path(key: u128) -> u64 {
+    u64::try_from(key >> PATH.trailing_zeros()).unwrap_or(u64::MAX)
 }
 
 /// The hash of selecting fields, values included; 0 where there are none.

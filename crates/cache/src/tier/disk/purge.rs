@@ -73,7 +73,7 @@ impl Shared {
     /// nothing meanwhile.
     fn distrust_unseen(&self, what: Purge<'_>) {
         let shards = match what {
-            Purge::Key(key) => {
+            Purge::Key(key) | Purge::Path(key) => {
                 let shard = shard_of(hash_key(key));
                 shard..shard + 1
             }

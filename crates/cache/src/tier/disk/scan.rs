@@ -16,6 +16,7 @@ use super::Shared;
 use super::folder::{Name, SHARDS};
 use super::record::{PREAMBLE, Preamble};
 use super::shelf::Stray;
+use crate::purge::before_query;
 
 /// What is read of a file at first: most heads are shorter, in bytes.
 const FIRST_READ: usize = 2048;
@@ -140,5 +141,6 @@ fn read(shared: &Shared, name: Name) -> io::Result<Option<Stray>> {
         file.read_exact_at(rest, read as u64)?;
     }
     let head = preamble.read_head(&bytes[PREAMBLE..]);
-    Ok(head.filter(|(key, head)| Name::new(key, &head.vary) == name).map(|(_, head)| Stray { name, head, file_len }))
+    let named = head.filter(|(key, head)| Name::new(key, &head.vary) == name);
+    Ok(named.map(|(key, head)| Stray { name, has_query: before_query(&key).is_some(), head, file_len }))
 }

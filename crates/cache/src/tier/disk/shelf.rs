@@ -16,6 +16,7 @@ use super::folder::{Name, hash_key, hash_names, hash_vary};
 use super::record;
 use super::slots::{End, Slot, Slots};
 use crate::policy::vary::Vary;
+use crate::purge::before_query;
 use crate::tier::Wanted;
 use crate::{Entry, Head};
 
@@ -97,6 +98,8 @@ pub(super) enum Place {
 #[derive(Debug)]
 pub(super) struct Stray {
     pub(super) name: Name,
+    /// Whether its key has a query.
+    pub(super) has_query: bool,
     pub(super) head: Head,
     pub(super) file_len: u64,
 }
@@ -217,7 +220,7 @@ impl Shelf {
         }
         self.limit_variants(name.key);
         self.evict_to(self.max_bytes - bytes);
-        let slot = self.slot(name, &waiting.entry.head, bytes);
+        let slot = Slot { has_query: waiting.has_query(), ..self.slot(name, &waiting.entry.head, bytes) };
         let ticket = slot.ticket;
         self.bytes += bytes;
         self.slots.insert(slot, End::Newest);
@@ -237,7 +240,8 @@ impl Shelf {
             self.doomed.insert(stray.name);
             return;
         }
-        let slot = self.slot(stray.name, &stray.head, room(stray.file_len));
+        let bytes = room(stray.file_len);
+        let slot = Slot { has_query: stray.has_query, ..self.slot(stray.name, &stray.head, bytes) };
         self.bytes += slot.bytes;
         self.slots.insert(slot, End::Oldest);
         self.evict_to(self.max_bytes);
@@ -252,6 +256,7 @@ impl Shelf {
             bytes,
             vary: self.kind(&head.vary),
             tags: head.tags().map(|tag| self.tag_hasher.hash_one(tag)).collect(),
+            has_query: false,
             is_soft_purged: head.is_soft_purged(),
             is_visited: false,
         }
@@ -366,6 +371,10 @@ impl Waiting {
         let name = Name::new(key, &entry.head.vary);
         let head = record::encode_head(key, &entry.head);
         Self { name, ticket: 0, key: key.clone(), entry, head }
+    }
+
+    fn has_query(&self) -> bool {
+        before_query(&self.key).is_some()
     }
 
     /// The length of its file.

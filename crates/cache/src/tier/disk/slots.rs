@@ -7,13 +7,14 @@
 //!
 //! Used by the shelf alone, under its lock.
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use hashbrown::HashTable;
 use jiff::Timestamp;
 
-use super::folder::Name;
+use super::folder::{Name, hash_of_path};
 use crate::policy::vary::Vary;
 
 /// No slot.
@@ -34,6 +35,8 @@ pub(super) struct Slot {
     pub(super) vary: Option<Arc<Vary>>,
     /// The hashes of its tags.
     pub(super) tags: Box<[u64]>,
+    /// Whether its key has a query.
+    pub(super) has_query: bool,
     /// Whether a soft purge made it stale.
     pub(super) is_soft_purged: bool,
     /// Whether it was asked for since the hand last came by.
@@ -64,6 +67,8 @@ pub(super) struct Slots {
     places: Vec<Option<Link>>,
     free: Vec<u32>,
     by_key: HashTable<u32>,
+    /// The places of those whose key has a query, by the hash of its path.
+    variants: BTreeSet<(u64, u32)>,
     /// Keyed, so that clients cannot choose keys that meet in the table.
     hasher: RandomState,
     newest: u32,
@@ -78,6 +83,7 @@ impl Slots {
             places: Vec::new(),
             free: Vec::new(),
             by_key: HashTable::new(),
+            variants: BTreeSet::new(),
             hasher: RandomState::new(),
             newest: NONE,
             oldest: NONE,
@@ -93,6 +99,14 @@ impl Slots {
     pub(super) fn under(&self, key: u128) -> impl Iterator<Item = (u32, &Slot)> {
         let places = self.by_key.iter_hash(self.hasher.hash_one(key));
         places.filter_map(move |at| Some((*at, self.get(*at)?))).filter(move |(_, slot)| slot.name.key == key)
+    }
+
+    /// The places of a path: of the key that it is, and of those with a query behind it. A variant of another path of the same
+    /// hash would be among them: a copy too many would go.
+    pub(super) fn of_path(&self, path: u128) -> impl Iterator<Item = u32> {
+        let hash = hash_of_path(path);
+        let variants = self.variants.range((hash, 0)..=(hash, u32::MAX));
+        self.under(path).map(|(at, _)| at).chain(variants.map(|(_, at)| *at))
     }
 
     /// The place of a name.
@@ -121,6 +135,7 @@ impl Slots {
             End::Newest => (NONE, self.newest),
             End::Oldest => (self.oldest, NONE),
         };
+        let variant = slot.has_query.then(|| hash_of_path(slot.name.key));
         let link = Some(Link { slot, newer, older });
         let at = match self.free.pop() {
             Some(at) => {
@@ -133,6 +148,7 @@ impl Slots {
                 u32::try_from(self.places.len() - 1).unwrap_or(NONE)
             }
         };
+        self.variants.extend(variant.map(|hash| (hash, at)));
         self.join(newer, at);
         self.join(at, older);
         let Self { places, by_key, hasher, .. } = self;
@@ -152,6 +168,9 @@ impl Slots {
         self.join(link.newer, link.older);
         if let Ok(found) = self.by_key.find_entry(self.hasher.hash_one(link.slot.name.key), |other| *other == at) {
             found.remove();
+        }
+        if link.slot.has_query {
+            self.variants.remove(&(hash_of_path(link.slot.name.key), at));
         }
         self.free.push(at);
         Some(link.slot)
@@ -182,6 +201,14 @@ impl Slots {
         }
     }
 
+    /// Checks that variants are indexed, and nothing else is.
+    #[cfg(test)]
+    pub(super) fn assert_sound(&self) {
+        let variants = self.iter().filter(|(_, slot)| slot.has_query);
+        let variants: BTreeSet<_> = variants.map(|(at, slot)| (hash_of_path(slot.name.key), at)).collect();
+        assert_eq!(self.variants, variants);
+    }
+
     fn link(&self, at: u32) -> Option<&Link> {
         self.places.get(at as usize)?.as_ref()
     }
@@ -203,6 +230,7 @@ mod tests {
             bytes: 4096,
             vary: None,
             tags: Box::default(),
+            has_query: false,
             is_soft_purged: false,
             is_visited: false,
         }

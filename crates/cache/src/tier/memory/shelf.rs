@@ -1,4 +1,4 @@
-//! A shelf: the entries whose keys fall into one shard, with their frequencies and their tags.
+//! A shelf: the entries whose keys fall into one shard, with their frequencies, their tags and their paths.
 //!
 //! Behind one lock each; a hit takes no other. A shelf finds and holds; what comes and goes the ledger decides. Slots are
 //! numbered and used again; a slot's `born` tells one tenant from the next, so that a number kept elsewhere can be checked.
@@ -10,7 +10,9 @@ use orbit_model::CacheKey;
 
 use super::sketch::Sketch;
 use super::tags::Tags;
+use super::variants::Variants;
 use crate::Entry;
+use crate::purge::before_query;
 use crate::tier::Wanted;
 
 /// The part of the tier in which an entry is.
@@ -52,6 +54,7 @@ pub(super) struct Shelf {
     vacant: Vec<u32>,
     sketch: Sketch,
     tags: Tags,
+    variants: Variants,
     next_born: u32,
 }
 
@@ -110,6 +113,7 @@ impl Shelf {
         slot.born = self.next_born;
         let tenant = Tenant { index, born: slot.born };
         self.tags.add(slot.entry.head.tags(), tenant);
+        self.variants.add(&slot.key, index);
         let slots = &self.slots;
         let hash_of = |index: &u32| slots.get(*index as usize).and_then(Option::as_ref).map_or(0, |slot| slot.hash);
         self.table.insert_unique(slot.hash, index, hash_of);
@@ -127,6 +131,7 @@ impl Shelf {
         }
         let slots = &self.slots;
         self.tags.remove(slot.entry.head.tags(), |tenant| lives(slots, tenant));
+        self.variants.remove(&slot.key, index);
         if self.table.len() * 4 < self.table.capacity() {
             self.shrink();
         }
@@ -142,6 +147,14 @@ impl Shelf {
             }
         }
         indices
+    }
+
+    /// The slots of a path: of the key that it is, whose hash is given, and of those with a query behind it.
+    pub(super) fn of_path(&self, path: &CacheKey, hash: u64) -> Vec<u32> {
+        let own = self.under(path, hash).map(|(index, _)| index);
+        let is_variant = |slot: &Slot| before_query(&slot.key) == Some(path.as_str());
+        let variants = self.variants.under(path.as_str());
+        own.chain(variants.filter(|index| self.get(*index).is_some_and(is_variant))).collect()
     }
 
     /// Takes everything away at once; frequencies stay. The caller frees what was there, best without a lock.
@@ -174,6 +187,11 @@ impl Shelf {
     #[cfg(test)]
     pub(super) fn tag_sizes(&self) -> (usize, usize) {
         self.tags.size()
+    }
+
+    #[cfg(test)]
+    pub(super) fn variants(&self) -> usize {
+        self.variants.len()
     }
 }
 

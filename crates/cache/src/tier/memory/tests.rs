@@ -193,6 +193,24 @@ fn the_index_of_tags_forgets_what_is_gone() {
 }
 
 #[test]
+fn the_index_of_variants_forgets_what_is_gone() {
+    let tier = Memory::with_layout(
+        Bounds { max_bytes: 1 << 20, max_entries: Some(20) },
+        Layout { shelves: 1, ..Layout::default() },
+    );
+    for width in 0..1000 {
+        let key = CacheKey::new(format!("/images/{}?w={width}", width % 3));
+        tier.put(&key, response(&[], &HeaderMap::new(), 1), &|| true);
+    }
+    assert_eq!(tier.shelves.lock(0).variants(), 20);
+    let dropped = (0..3).map(|name| tier.purge(Purge::Path(&key(name)), false).entries);
+    assert_eq!((dropped.sum::<u64>(), tier.shelves.lock(0).variants()), (20, 0));
+    tier.put(&CacheKey::new("/images/1?w=1"), response(&[], &HeaderMap::new(), 1), &|| true);
+    tier.purge(Purge::All, false);
+    assert_eq!(tier.shelves.lock(0).variants(), 0);
+}
+
+#[test]
 fn a_replaced_entry_stays_in_the_part_that_it_had_reached() {
     let tier = room_for(20, 1000);
     for _ in 0..5 {

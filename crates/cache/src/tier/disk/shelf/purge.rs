@@ -1,6 +1,7 @@
 //! What a purge does to the shelf: the part under its lock, before any file is touched.
 
 use std::hash::BuildHasher;
+use std::ops::RangeInclusive;
 
 use super::{Name, Shelf, Slots, hash_key};
 use crate::Purge;
@@ -8,7 +9,7 @@ use crate::tier::Dropped;
 
 impl Shelf {
     /// Takes out what `what` names; the files of the names that come along are to be removed. Those of evicted entries are
-    /// among them, all of them where `what` is no key: what tags they had is forgotten.
+    /// among them, all of them where `what` is neither a key nor a path: what tags they had is forgotten.
     pub(in crate::tier::disk) fn purge(&mut self, what: Purge<'_>) -> (Dropped, Vec<Name>) {
         let mut dropped = Dropped::default();
         for at in self.named(what) {
@@ -16,14 +17,15 @@ impl Shelf {
             dropped.bytes += self.remove(at);
         }
         let names = match what {
-            Purge::Key(key) => self.take_doomed_of(hash_key(key)),
+            Purge::Key(key) => self.take_doomed_in(Name::of_key(hash_key(key))),
+            Purge::Path(path) => self.take_doomed_in(Name::of_path(hash_key(path))),
             Purge::Tag(_) | Purge::All => self.take_doomed(usize::MAX),
         };
         (dropped, names)
     }
 
-    fn take_doomed_of(&mut self, key: u128) -> Vec<Name> {
-        let names: Vec<_> = self.doomed.range(Name { key, vary: 0 }..=Name { key, vary: u64::MAX }).copied().collect();
+    fn take_doomed_in(&mut self, range: RangeInclusive<Name>) -> Vec<Name> {
+        let names: Vec<_> = self.doomed.range(range).copied().collect();
         for name in &names {
             self.doomed.remove(name);
         }
@@ -50,6 +52,7 @@ impl Shelf {
     fn named(&self, what: Purge<'_>) -> Vec<u32> {
         match what {
             Purge::Key(key) => self.slots.under(hash_key(key)).map(|(at, _)| at).collect(),
+            Purge::Path(path) => self.slots.of_path(hash_key(path)).collect(),
             Purge::Tag(tag) => {
                 let hash = self.tag_hasher.hash_one(tag);
                 let named = self.slots.iter().filter(|(_, slot)| slot.tags.contains(&hash));

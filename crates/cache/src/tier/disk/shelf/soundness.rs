@@ -13,6 +13,7 @@ impl Shelf {
         assert_eq!(self.bytes, self.slots.iter().map(|(_, slot)| slot.bytes).sum::<u64>());
         assert_eq!(self.queue_bytes, self.waiting.values().map(|waiting| waiting.file_len()).sum::<u64>());
         assert_eq!(self.slots.iter().count(), self.slots.len());
+        self.slots.assert_sound();
         assert!(self.bytes <= self.max_bytes);
         for (ticket, waiting) in &self.waiting {
             assert!(self.confirm(waiting.name, *ticket).is_some() && self.queue.contains(ticket));

@@ -296,6 +296,7 @@ fn a_purge_of_everything_in_the_middle_of_a_sweep_is_swept_too() {
 fn writers_readers_and_purges_at_once_leave_index_and_files_agreed() {
     let dir = TempDir::new().unwrap();
     let disk = Disk::open(Config::new(dir.path(), 40 * 4096)).unwrap();
+    let variant = |name, step| CacheKey::new(format!("{}?w={step}", key(name)));
     thread::scope(|scope| {
         for worker in 0..4_usize {
             let disk = &disk;
@@ -303,8 +304,9 @@ fn writers_readers_and_purges_at_once_leave_index_and_files_agreed() {
                 for step in 0..400 {
                     let name = (step * 7 + worker * 3) % 60;
                     match step % 9 {
-                        0 => drop(disk.purge(Purge::Key(&key(name)), step % 2 == 0)),
-                        1..5 => drop(put(disk, name, 1000 + name)),
+                        0 => drop(disk.purge(Purge::Path(&key(name)), step % 2 == 0)),
+                        1 => drop(disk.put(&variant(name, step), tagged("a"), &|| true)),
+                        2..5 => drop(put(disk, name, 1000 + name)),
                         _ => assert!(find(disk, name).is_none_or(|found| found.body.len() == 1000 + name)),
                     }
                 }
@@ -318,7 +320,10 @@ fn writers_readers_and_purges_at_once_leave_index_and_files_agreed() {
     disk.shared.shelf.lock().assert_sound();
     let known = disk.usage();
     assert_eq!(files(&dir).len() as u64, known.entries);
-    assert_eq!((0..60).filter(|name| find(&disk, *name).is_some()).count() as u64, known.entries);
+    let found = (0..60).filter(|name| find(&disk, *name).is_some()).count();
+    let variants = (0..60).flat_map(|name| (0..400).map(move |step| variant(name, step)));
+    let variants = variants.filter(|key| !disk.stored(key).is_empty()).count();
+    assert_eq!((found + variants) as u64, known.entries);
     drop(disk);
     let disk = still(&dir, 40 * 4096);
     scan::ensure_all(&disk.shared);

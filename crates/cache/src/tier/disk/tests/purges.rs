@@ -30,7 +30,7 @@ impl Noting {
 
 #[test]
 fn a_purge_takes_what_waits_what_is_written_and_what_no_scan_has_met() {
-    let purges: [Purge<'_>; 3] = [Purge::Key(&key(1)), Purge::Tag("thread-1"), Purge::All];
+    let purges: [Purge<'_>; 4] = [Purge::Key(&key(1)), Purge::Path(&key(1)), Purge::Tag("thread-1"), Purge::All];
     for what in purges {
         for (state, written, restarted) in [("waiting", false, false), ("written", true, false), ("old", true, true)] {
             let dir = TempDir::new().unwrap();
@@ -51,6 +51,52 @@ fn a_purge_takes_what_waits_what_is_written_and_what_no_scan_has_met() {
             assert!(find(&still(&dir, 1 << 20), 1).is_none(), "{what:?}, {state}, after a restart");
         }
     }
+}
+
+#[test]
+fn a_purge_of_a_path_takes_variants_that_wait_are_written_are_evicted_or_that_no_scan_has_met() {
+    let variant = |width: usize| CacheKey::new(format!("{}?w={width}", key(1)));
+    for (state, written, restarted) in [("waiting", false, false), ("written", true, false), ("old", true, true)] {
+        let dir = TempDir::new().unwrap();
+        let mut disk = still(&dir, 6 * 4096);
+        for width in 0..6 {
+            disk.put(&variant(width), tagged("a"), &|| true);
+        }
+        if written {
+            work(&disk);
+        }
+        put(&disk, 2, 10);
+        if written {
+            work(&disk);
+        }
+        disk.put(&variant(6), tagged("a"), &|| true);
+        if restarted {
+            work(&disk);
+            drop(disk);
+            disk = still(&dir, 6 * 4096);
+        }
+        assert_eq!(disk.purge(Purge::Path(&key(1)), false).entries, 5, "{state}");
+        disk.shared.shelf.lock().assert_sound();
+        let left = files(&dir);
+        assert!(left.iter().all(|file| *file == path(&disk, 2)), "{state}: {left:?}");
+        work(&disk);
+        drop(disk);
+        let disk = still(&dir, 1 << 20);
+        assert!((0..7).all(|width| disk.stored(&variant(width)).is_empty()), "{state}, after a restart");
+        assert!(find(&disk, 2).is_some(), "{state}");
+    }
+}
+
+#[test]
+fn the_variants_of_a_path_lie_in_one_shard_under_names_of_their_own() {
+    let names: Vec<Name> =
+        ["/a", "/a?w=1", "/a?w=2", "/b", "/b?w=1"].map(|key| Name::new(&CacheKey::new(key), &Vary::default())).into();
+    let sides: Vec<bool> = names.iter().map(|name| Name::of_path(names[0].key).contains(name)).collect();
+    assert_eq!(sides, [true, true, true, false, false]);
+    let distinct: std::collections::BTreeSet<Name> = names.iter().copied().collect();
+    assert_eq!((distinct.len(), names[1].shard(), names[2].shard()), (5, names[0].shard(), names[0].shard()));
+    let whole = blake3::hash(b"/a").to_hex();
+    assert!(names[0].to_string().starts_with(&whole[..32]), "a key without a query has the name that it always had");
 }
 
 #[test]
@@ -84,7 +130,7 @@ fn a_purge_takes_the_files_of_evicted_entries_too() {
 
 #[test]
 fn a_soft_purge_makes_stale_for_good() {
-    for what in [Purge::Key(&key(1)), Purge::Tag("a"), Purge::All] {
+    for what in [Purge::Key(&key(1)), Purge::Path(&key(1)), Purge::Tag("a"), Purge::All] {
         for written in [false, true] {
             let dir = TempDir::new().unwrap();
             let disk = still(&dir, 1 << 20);
