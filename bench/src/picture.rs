@@ -4,7 +4,7 @@
 //! bytes on every machine.
 
 use anyhow::{Result, ensure};
-use orbit_codec::{Limits, Quality};
+use orbit_codec::{Quality, Terms};
 
 /// A picture before and after the encoder.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub(crate) fn of_bytes(side: u32, bytes: usize) -> Result<Picture> {
     loop {
         let noise = f64::midpoint(low, high);
         let source = png(side, noise, 1)?;
-        let webp = orbit_codec::encode(&source, &Limits::default(), Quality::default())?.webp;
+        let webp = orbit_codec::encode(&source, Quality::default(), &Terms::default())?.webp;
         if webp.len().abs_diff(bytes) <= bytes / 100 {
             return Ok(Picture { source, webp });
         }

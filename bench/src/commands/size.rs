@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use orbit_codec::{Limits, Quality};
+use orbit_codec::{Quality, Terms};
 use serde::Serialize;
 
 use crate::commands::publish;
@@ -50,7 +50,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
 fn encode(path: &Path) -> Result<Photograph> {
     let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let bytes = fs::read(path)?;
-    let encoded = orbit_codec::encode(&bytes, &Limits::default(), Quality::default()).context(file.clone())?;
+    let encoded = orbit_codec::encode(&bytes, Quality::default(), &Terms::default()).context(file.clone())?;
     Ok(Photograph {
         format: encoded.source_format.extension().to_owned(),
         width: encoded.width,

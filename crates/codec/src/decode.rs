@@ -1,6 +1,6 @@
 //! Bytes to pixels: one decoder a format, all written in Rust, all handing over the same [`Decoded`].
 //!
-//! Second of the steps of [`crate::encode()`]. The probe has held the header against the limits; here each decoder is
+//! A step of every verb of the crate. The probe has held the header against the limits; here each decoder is
 //! also told what it may allocate, and its own idea of the size must be the probe's. Profiles and orientation are
 //! handed on unread by the formats and applied by the later steps.
 
@@ -32,6 +32,7 @@ pub(crate) fn decode(bytes: &[u8], probe: Probe, limits: &Limits) -> Result<Deco
         Format::Jpeg => jpeg::decode(bytes, probe, limits),
         Format::Webp => webp::decode(bytes, probe),
         Format::Gif => gif::decode(bytes, probe, limits),
+        Format::Avif => Err(Error::Unsupported("AVIF is written and never read; send a PNG".to_owned())),
     }
 }
 

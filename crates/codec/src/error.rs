@@ -20,6 +20,9 @@ pub enum Error {
     /// The image is over a limit: send a smaller one.
     #[error("image too large: {0}")]
     TooLarge(String),
+    /// It was ended before it was done, for the reason that is given.
+    #[error("the work was ended: {0}")]
+    Stopped(&'static str),
     /// The fault is not the caller's.
     #[error("the image could not be encoded: {0}")]
     Internal(String),
@@ -40,5 +43,6 @@ pub(crate) fn name(format: Format) -> &'static str {
         Format::Jpeg => "JPEG",
         Format::Webp => "WebP",
         Format::Gif => "GIF",
+        Format::Avif => "AVIF",
     }
 }

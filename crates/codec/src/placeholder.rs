@@ -1,6 +1,6 @@
 //! What to show before an image has come: a ThumbHash, a tiny PNG, and one colour.
 //!
-//! Fifth of the steps of [`crate::encode()`]. All three come from one thumbnail of at most 32 pixels a side, because a
+//! A step of [`crate::encode()`]. All three come from one thumbnail of at most 32 pixels a side, because a
 //! ThumbHash keeps no detail that a larger one would add and costs ten times as much from 100.
 
 use data_encoding::BASE64;
@@ -23,12 +23,22 @@ const DATA_URL_SIDES: [u32; 6] = [20, 16, 12, 10, 8, 6];
 pub(crate) fn placeholder(pixels: &Pixels) -> Result<Placeholder, Error> {
     let thumbnail = shrink(pixels, THUMBNAIL_SIDE)?;
     let rgba = to_rgba(&thumbnail);
-    let hash = thumbhash::rgba_to_thumb_hash(thumbnail.width as usize, thumbnail.height as usize, rgba.as_flattened());
+    let hash = hash(&thumbnail, &rgba);
     Ok(Placeholder {
         thumbhash: BASE64.encode(&hash),
         data_url: data_url(&thumbnail, &rgba)?,
         color: mean_colour(&rgba),
     })
+}
+
+/// Makes the ThumbHash of sRGB pixels alone.
+pub(crate) fn thumbhash(pixels: &Pixels) -> Result<Vec<u8>, Error> {
+    let thumbnail = shrink(pixels, THUMBNAIL_SIDE)?;
+    Ok(hash(&thumbnail, &to_rgba(&thumbnail)))
+}
+
+fn hash(thumbnail: &Pixels, rgba: &[[u8; 4]]) -> Vec<u8> {
+    thumbhash::rgba_to_thumb_hash(thumbnail.width as usize, thumbnail.height as usize, rgba.as_flattened())
 }
 
 /// Scales down to at most `side` pixels a side by the mean of what each new pixel covers; never up.

@@ -1,6 +1,6 @@
 //! What some bytes are, from their signature and header alone.
 //!
-//! First of the steps of [`crate::encode()`], and called on its own by whoever must refuse early. Names and declared
+//! A step of every verb of the crate, and called on its own by whoever must refuse early. Names and declared
 //! media types are never asked; nothing is allocated that grows with the image.
 
 mod foreign;
@@ -40,6 +40,7 @@ pub fn probe(bytes: &[u8], limits: &Limits) -> Result<Probe, Error> {
         Format::Jpeg => jpeg::size(bytes)?,
         Format::Webp => riff::size(bytes),
         Format::Gif => gif_size(bytes),
+        Format::Avif => None, // no signature of it is taken
     };
     let (width, height) = size.ok_or_else(|| Error::damaged(format, "no whole header"))?;
     limits.check_size(width, height)?;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use orbit_model::Format;
 use proptest::prelude::*;
 
 use super::*;
@@ -46,8 +48,12 @@ fn read(bytes: &[u8]) -> Result<Pixels, Error> {
     Ok(steps::colour::to_srgb(oriented, decoded.icc.as_deref()))
 }
 
+fn within(limits: Limits) -> Terms {
+    Terms { limits, ..Terms::default() }
+}
+
 fn encode_default(bytes: &[u8]) -> Result<Encoded, Error> {
-    encode(bytes, &Limits::default(), Quality::default())
+    encode(bytes, Quality::default(), &Terms::default())
 }
 
 fn pixel(pixels: &Pixels, x: u32, y: u32) -> [u8; 4] {
@@ -168,14 +174,14 @@ fn metadata_that_unfolds_a_thousandfold_is_passed_over() {
 fn limits_hold_for_bytes_sides_and_pixels() {
     let bytes = trouble("baseline.jpg");
     let fits = Limits { max_pixels: 48 * 36, max_side: 48, max_bytes: bytes.len() as u64 };
-    assert!(encode(&bytes, &fits, Quality::default()).is_ok());
+    assert!(encode(&bytes, Quality::default(), &within(fits)).is_ok());
     let table = [
         Limits { max_pixels: 48 * 36 - 1, ..fits },
         Limits { max_side: 47, ..fits },
         Limits { max_bytes: fits.max_bytes - 1, ..fits },
     ];
     for limits in table {
-        assert!(matches!(encode(&bytes, &limits, Quality::default()), Err(Error::TooLarge(_))), "{limits:?}");
+        assert!(matches!(encode(&bytes, Quality::default(), &within(limits)), Err(Error::TooLarge(_))), "{limits:?}");
     }
 }
 
@@ -223,7 +229,7 @@ const SEEDS: [&str; 10] = [
 /// Whatever a stranger sends is either an image or the stranger's fault.
 fn assert_answered(bytes: &[u8]) {
     let limits = Limits { max_pixels: 1_000_000, ..Limits::default() };
-    if let Err(Error::Internal(reason)) = encode(bytes, &limits, Quality::default()) {
+    if let Err(Error::Internal(reason)) = encode(bytes, Quality::default(), &within(limits)) {
         panic!("blamed on us: {reason}");
     }
 }

@@ -16,13 +16,15 @@ pub enum Format {
     Jpeg,
     /// WebP, lossy or lossless.
     Webp,
-    /// GIF, of which the first frame is taken.
+    /// GIF; it is read and never written.
     Gif,
+    /// AVIF; it is written and never read.
+    Avif,
 }
 
 impl Format {
     /// Every format, in the order in which messages name them.
-    pub const ALL: [Self; 4] = [Self::Png, Self::Jpeg, Self::Webp, Self::Gif];
+    pub const ALL: [Self; 5] = [Self::Png, Self::Jpeg, Self::Webp, Self::Gif, Self::Avif];
 
     /// The media type, as in `image/webp`.
     #[must_use]
@@ -32,6 +34,7 @@ impl Format {
             Self::Jpeg => "image/jpeg",
             Self::Webp => "image/webp",
             Self::Gif => "image/gif",
+            Self::Avif => "image/avif",
         }
     }
 
@@ -43,6 +46,7 @@ impl Format {
             Self::Jpeg => "jpg",
             Self::Webp => "webp",
             Self::Gif => "gif",
+            Self::Avif => "avif",
         }
     }
 }
@@ -54,6 +58,7 @@ impl fmt::Display for Format {
             Self::Jpeg => "jpeg",
             Self::Webp => "webp",
             Self::Gif => "gif",
+            Self::Avif => "avif",
         })
     }
 }

@@ -3,6 +3,7 @@
 //! - [`ImageId`], [`ThreadId`], [`JobId`]: names, checked before anything else is touched.
 //! - [`Digest`]: BLAKE3 of bytes; the strong `ETag` and the content part of an id come from it.
 //! - [`Manifest`]: all that is known of one stored image, the truth; [`Metadata`] is its public face.
+//! - [`Variant`]: a rendition of another size, shape, format or quality, as a URL asks for it and as it is stored.
 //! - [`Preconditions`](conditional) and [`ranges`](range): RFC 9110 as pure functions.
 //! - [`CacheKey`], [`CacheStatus`]: how tiers name a response and say what they did.
 //! - [`access`]: who may write.
@@ -28,6 +29,7 @@ mod problem;
 pub mod range;
 mod receipt;
 mod stats;
+pub mod variant;
 
 pub use access::Access;
 pub use cache_key::CacheKey;
@@ -38,11 +40,12 @@ pub use event::{ConceptFailed, ConceptProgress, ConceptsGenerated, Event, EventI
 pub use format::Format;
 pub use id::{ImageId, JobId, ThreadId};
 pub use job::{Concept, Job, JobImage, JobRequest, JobState};
-pub use manifest::{BlobName, Labels, Manifest, Placeholder, Rendition, Source};
+pub use manifest::{BlobName, Derived, Labels, Manifest, Placeholder, Rendition, Source};
 pub use metadata::{Metadata, MetadataPage};
 pub use problem::Problem;
 pub use receipt::{PurgeRequest, Receipt, Removed};
 pub use stats::{CodecStats, EdgeStats, JobStats, Stats, StoreStats, TierStats};
+pub use variant::{Variant, VariantQuery};
 
 /// Why a value from outside is not one of our nouns.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

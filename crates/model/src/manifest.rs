@@ -8,7 +8,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Error, Format, ImageId, ThreadId};
+use crate::{Digest, Error, Format, ImageId, ThreadId, Variant};
 
 /// The name of a file in an image's folder, as in `image-7f3k2m9qabcd.webp`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -118,6 +118,16 @@ pub struct Rendition {
     pub digest: Digest,
 }
 
+/// A rendition that was derived from the source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Derived {
+    /// What was asked for, with every choice made ([`Variant::resolve`]).
+    pub variant: Variant,
+    /// What came of it.
+    #[serde(flatten)]
+    pub rendition: Rendition,
+}
+
 /// What to show before the image has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placeholder {
@@ -148,11 +158,14 @@ pub struct Manifest {
     pub source: Source,
     /// The bytes that are served.
     pub image: Rendition,
+    /// Whether the bytes that are served are the smallest that were found for them.
+    #[serde(default)]
+    pub refined: bool,
     /// What to show before.
     pub placeholder: Placeholder,
-    /// Derived renditions.
+    /// Derived renditions, the oldest first.
     #[serde(default)]
-    pub variants: Vec<Rendition>,
+    pub variants: Vec<Derived>,
 }
 
 fn first() -> u32 {
@@ -185,15 +198,21 @@ impl Manifest {
         serde_json::to_vec_pretty(self).unwrap_or_default()
     }
 
+    /// The derived rendition of a resolved variant.
+    #[must_use]
+    pub fn derived(&self, variant: &Variant) -> Option<&Rendition> {
+        self.variants.iter().find(|derived| derived.variant == *variant).map(|derived| &derived.rendition)
+    }
+
     /// Every blob that the manifest names, the source first.
     pub fn files(&self) -> impl Iterator<Item = &BlobName> {
-        [&self.source.file, &self.image.file].into_iter().chain(self.variants.iter().map(|variant| &variant.file))
+        [&self.source.file, &self.image.file].into_iter().chain(self.variants.iter().map(|it| &it.rendition.file))
     }
 
     /// The bytes of every blob that the manifest names.
     #[must_use]
     pub fn stored_bytes(&self) -> u64 {
-        self.source.bytes + self.image.bytes + self.variants.iter().map(|variant| variant.bytes).sum::<u64>()
+        self.source.bytes + self.image.bytes + self.variants.iter().map(|it| it.rendition.bytes).sum::<u64>()
     }
 }
 

@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Format, ImageId, Labels, Manifest, Placeholder, Rendition, ThreadId};
+use crate::{Derived, Digest, Format, ImageId, Labels, Manifest, Placeholder, Rendition, ThreadId};
 
 /// What the world may know of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,15 +46,17 @@ pub struct Metadata {
     /// What to show before the image has come.
     pub placeholder: Placeholder,
     /// Derived renditions.
-    pub variants: Vec<PublicRendition>,
+    pub variants: Vec<PublicVariant>,
 }
 
 /// What the world may know of a derived rendition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PublicRendition {
+pub struct PublicVariant {
+    /// Where a browser loads it from, unless only a signed URL may ask for it.
+    pub url: String,
     /// Its format.
     pub format: Format,
-    /// The quality that it was encoded at.
+    /// The quality that it was encoded at; 100 where nothing was lost.
     pub quality: u8,
     /// Pixels from left to right.
     pub width: u32,
@@ -64,10 +66,10 @@ pub struct PublicRendition {
     pub bytes: u64,
 }
 
-impl From<&Rendition> for PublicRendition {
-    fn from(rendition: &Rendition) -> Self {
-        let Rendition { format, quality, width, height, bytes, .. } = *rendition;
-        Self { format, quality, width, height, bytes }
+impl PublicVariant {
+    fn of(derived: &Derived, image: &str) -> Self {
+        let Rendition { format, quality, width, height, bytes, .. } = derived.rendition;
+        Self { url: format!("{image}?{}", derived.variant), format, quality, width, height, bytes }
     }
 }
 
@@ -78,9 +80,11 @@ impl Metadata {
     #[must_use]
     pub fn public(manifest: &Manifest, public_base: &str) -> Self {
         let Labels { thread_id, style, title, model, generated, .. } = manifest.labels.clone();
+        let url = manifest.id.url(public_base);
+        let variants = manifest.variants.iter().map(|derived| PublicVariant::of(derived, &url)).collect();
         Self {
             id: manifest.id.clone(),
-            url: manifest.id.url(public_base),
+            url,
             thread_id,
             style,
             title,
@@ -95,7 +99,7 @@ impl Metadata {
             digest: manifest.image.digest,
             created_at: manifest.created_at,
             placeholder: manifest.placeholder.clone(),
-            variants: manifest.variants.iter().map(PublicRendition::from).collect(),
+            variants,
         }
     }
 

@@ -74,6 +74,7 @@ impl From<orbit_codec::Error> for Error {
             orbit_codec::Error::Unsupported(_) => Self::Unsupported(text),
             orbit_codec::Error::Invalid(_) => Self::Invalid(text),
             orbit_codec::Error::TooLarge(_) => Self::TooLarge(text),
+            orbit_codec::Error::Stopped(_) => Self::Busy,
             other => Self::internal(other),
         }
     }

@@ -6,7 +6,7 @@
 //! 4. Commit: blobs, then the manifest. A replaced image is purged from every tier.
 
 use bytes::Bytes;
-use orbit_codec::Encoded;
+use orbit_codec::{Encoded, Terms};
 use orbit_model::{BlobName, Digest, Format, ImageId, Labels, Manifest, PurgeRequest, Rendition, Source};
 use orbit_store::{Committed, Expect};
 
@@ -70,8 +70,8 @@ impl Origin {
     }
 
     async fn encode(&self, source: Bytes, place: &Place) -> Result<Encoded, Error> {
-        let (limits, quality) = (self.config().limits, self.config().quality);
-        let work = move || orbit_codec::encode(&source, &limits, quality);
+        let (quality, terms) = (self.config().quality, Terms { limits: self.config().limits, ..Terms::default() });
+        let work = move || orbit_codec::encode(&source, quality, &terms);
         Ok(self.0.pool.run(place, work).await??)
     }
 
@@ -107,6 +107,7 @@ impl Origin {
                 digest: image_digest,
             },
             placeholder: encoded.placeholder,
+            refined: false,
             variants: Vec::new(),
         };
         let blobs = vec![(manifest.source.file.clone(), source), (manifest.image.file.clone(), image)];

@@ -57,6 +57,7 @@ pub(crate) fn image(name: &str, content: &str) -> Image {
             digest,
         },
         placeholder: Placeholder { thumbhash: String::new(), data_url: String::new(), color: "#000000".to_owned() },
+        refined: false,
         variants: Vec::new(),
     };
     Image { manifest, blobs: vec![(source_file, source), (file, served)] }

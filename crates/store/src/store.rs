@@ -2,7 +2,7 @@
 //!
 //! Manifests are the truth and the index follows them. Every change of an image goes: intent, files, manifest (or
 //! none), row. Whatever stops it in between, readers by name see the whole image of before or of after, and
-//! [`Store::recover`] brings the row to the same side. `commit` and `erase` change, `recovery` repairs; this file
+//! [`Store::recover`] brings the row to the same side. `commit`, `amend` and `erase` change, `recovery` repairs; this file
 //! holds the handle and reads.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -16,6 +16,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::blob::{parse_manifest, whole_blob};
 use crate::{BlobStore, Error, File, FileSystem, ImageIndex, Page, Query, Sqlite, Totals};
 
+mod amend;
 mod commit;
 mod erase;
 mod recovery;
@@ -77,6 +78,14 @@ impl Store {
             Err(Error::Corrupt { .. }) => self.0.read_source(id).await,
             answer => answer,
         }
+    }
+
+    /// Reads a blob that a manifest of the image names, and checks that it has the length that it had.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] where it is gone, as happens while an image is changed: read the manifest again.
+    pub async fn blob(&self, id: &ImageId, name: &BlobName, bytes: u64) -> Result<Bytes, Error> {
+        whole_blob(id, self.0.blobs.get(id, File::Blob(name)).await, bytes)
     }
 
     /// Reads the manifest.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use bytes::Bytes;
-use orbit_codec::{Encoded, Limits, Quality};
+use orbit_codec::{Encoded, Quality, Terms};
 use orbit_model::{BlobName, Digest, Format, Labels, Manifest, Rendition, Source};
 use orbit_store::{Committed, Expect, Store};
 use serde::Serialize;
@@ -33,7 +33,7 @@ pub(super) fn measure(pictures: &[Vec<u8>], folder: &Path) -> Result<Steps> {
     let mut steps = Steps { pictures: pictures.len(), ..Steps::default() };
     let mean = |time: Duration| time.as_secs_f64() * 1000.0 / pictures.len() as f64;
     for (number, source) in pictures.iter().enumerate() {
-        let encoded = orbit_codec::encode(source, &Limits::default(), Quality::default())?;
+        let encoded = orbit_codec::encode(source, Quality::default(), &Terms::default())?;
         let timings = encoded.timings;
         steps.decode += mean(timings.decode);
         steps.colour += mean(timings.colour);

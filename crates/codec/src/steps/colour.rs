@@ -1,6 +1,6 @@
 //! Converts pixels to sRGB, because the profile that says what they are is not written on.
 //!
-//! Fourth of the steps of [`crate::encode()`]. A profile that is broken, or is of another colour space than the pixels,
+//! A step of every verb of the crate. A profile that is broken, or is of another colour space than the pixels,
 //! is ignored, as browsers do. Afterwards there is RGB, or RGBA where there was alpha, and nothing else.
 
 use std::sync::Arc;

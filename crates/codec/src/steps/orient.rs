@@ -1,6 +1,6 @@
 //! Turns an image the way the camera was held, because the tag that says so is not written on.
 //!
-//! Third of the steps of [`crate::encode()`]. Each of Exif's eight orientations is a start and two strides through the
+//! A step of every verb of the crate. Each of Exif's eight orientations is a start and two strides through the
 //! stored pixels, so that one loop does them all.
 
 use crate::pixels::Pixels;

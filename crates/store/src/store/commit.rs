@@ -83,7 +83,12 @@ impl Parts {
         Ok(current.map_or(Committed::Created, |old| Committed::Replaced(Box::new(old))))
     }
 
-    async fn write(&self, manifest: &Manifest, blobs: Vec<(BlobName, Bytes)>, mode: PutMode) -> Result<(), Error> {
+    pub(super) async fn write(
+        &self,
+        manifest: &Manifest,
+        blobs: Vec<(BlobName, Bytes)>,
+        mode: PutMode,
+    ) -> Result<(), Error> {
         let id = &manifest.id;
         self.index.intend(id).await?;
         // All are awaited even if one fails: none may still be at work when the image is settled. Names carry digests,
@@ -124,7 +129,11 @@ fn existing<'a>(
 }
 
 /// Checks that every file that the manifest names is brought or there, and that nothing else is brought.
-fn check_blobs(manifest: &Manifest, current: Option<&Manifest>, blobs: &[(BlobName, Bytes)]) -> Result<(), Error> {
+pub(super) fn check_blobs(
+    manifest: &Manifest,
+    current: Option<&Manifest>,
+    blobs: &[(BlobName, Bytes)],
+) -> Result<(), Error> {
     let missing = manifest.files().find(|&file| {
         blobs.iter().all(|(name, _)| name != file)
             && !current.is_some_and(|current| current.files().any(|there| there == file))

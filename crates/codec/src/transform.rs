@@ -1,0 +1,109 @@
+//! Variants: from the bytes of an image to those of one rendition of it.
+//!
+//! 1. `decode`: of a JPEG that will be much smaller, no more pixels than are needed.
+//! 2. `steps::orient`, `steps::colour`: upright, and in sRGB unless the variant keeps a wide gamut.
+//! 3. `steps::resize`: never larger than the image, unless asked.
+//! 4. `quality` and `encode`: the format's encoder, once or as often as the search needs.
+//! 5. `provenance`: what says that a machine made it.
+//!
+//! An animation that keeps its frames goes through [`crate::animation`] instead.
+
+use orbit_model::variant::{Quality as Asked, Target};
+use orbit_model::{Format, Variant};
+
+use crate::pixels::Pixels;
+use crate::provenance::{self, Mark};
+use crate::steps::resize;
+use crate::{Error, Limits, Quality, Stop, animation, decode, encode, placeholder, probe, quality, steps};
+
+/// What holds for a rendition beside what it is to be.
+#[derive(Debug, Clone, Default)]
+pub struct Terms {
+    /// What a source may be.
+    pub limits: Limits,
+    /// How hard the encoders try.
+    pub effort: Effort,
+    /// What its bytes say of where it comes from.
+    pub mark: Option<Mark>,
+    /// When to give up.
+    pub stop: Stop,
+}
+
+/// How hard an encoder tries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Effort {
+    /// Somebody waits.
+    #[default]
+    First,
+    /// Nobody waits: the smallest file counts.
+    Best,
+}
+
+/// The bytes of a rendition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// What they are; `None` for the bytes of a ThumbHash.
+    pub format: Option<Format>,
+    /// Pixels from left to right.
+    pub width: u32,
+    /// Pixels from top to bottom.
+    pub height: u32,
+    /// The quality that they were encoded at; 100 where nothing was lost.
+    pub quality: u8,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
+/// Derives one rendition; what the variant leaves open is WebP at quality 85.
+///
+/// # Errors
+/// [`Error::Unsupported`], [`Error::Invalid`] and [`Error::TooLarge`] blame the bytes or the variant; [`Error::Stopped`]
+/// where the terms ended it; [`Error::Internal`] blames nobody.
+pub fn transform(bytes: &[u8], variant: &Variant, terms: &Terms) -> Result<Rendered, Error> {
+    let variant = variant.resolve(Quality::default().get(), Format::Webp);
+    let probe = probe(bytes, &terms.limits)?;
+    if variant.animated && animation::is_animated(bytes, probe) {
+        return animation::transform(bytes, &variant, probe, terms);
+    }
+    terms.stop.check()?;
+    let decoded = decode::decode(bytes, probe, &terms.limits)?;
+    terms.stop.check()?;
+    let oriented = steps::orient::orient(decoded.pixels, decoded.orientation);
+    let pixels = steps::colour::to_srgb(oriented, decoded.icc.as_deref());
+    terms.stop.check()?;
+    if variant.target == Some(Target::ThumbHash) {
+        return thumbhash(&pixels);
+    }
+    let pixels = resize::resize(pixels, &variant)?;
+    terms.stop.check()?;
+    let format = variant.format().unwrap_or(Format::Webp);
+    let (bytes, quality) = write(&pixels, format, &variant, terms)?;
+    let bytes = match terms.mark {
+        Some(mark) => provenance::mark(bytes, format, mark)?,
+        None => bytes,
+    };
+    Ok(Rendered { format: Some(format), width: pixels.width, height: pixels.height, quality, bytes })
+}
+
+fn write(pixels: &Pixels, format: Format, variant: &Variant, terms: &Terms) -> Result<(Vec<u8>, u8), Error> {
+    let write = |quality| encode::write(pixels, format, quality, terms);
+    if format == Format::Png {
+        return Ok((write(Quality::BEST)?, Quality::BEST.get()));
+    }
+    let (bytes, quality) = match (variant.quality, variant.max_bytes) {
+        (Some(Asked::Fixed(value)), None) => {
+            let quality = Quality::new(value).unwrap_or_default();
+            (write(quality)?, quality)
+        }
+        (Some(Asked::Fixed(value)), Some(max_bytes)) => {
+            quality::within(max_bytes, Quality::new(value).unwrap_or_default(), write)?
+        }
+        (Some(Asked::Auto) | None, max_bytes) => quality::by_eye(pixels, format, max_bytes, terms)?,
+    };
+    Ok((bytes, quality.get()))
+}
+
+fn thumbhash(pixels: &Pixels) -> Result<Rendered, Error> {
+    let bytes = placeholder::thumbhash(pixels)?;
+    Ok(Rendered { format: None, width: pixels.width, height: pixels.height, quality: Quality::BEST.get(), bytes })
+}
