@@ -15,8 +15,8 @@ use http_body_util::{BodyExt as _, Limited};
 use orbit_cache::policy::hop_by_hop;
 use orbit_cache::{Body, Error, Question};
 
-use crate::handler::{Edge, Target};
-use crate::{Informational, Profile};
+use crate::target::Target;
+use crate::{Edge, Informational, Profile};
 
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 const EXPOSED: &str = "X-Cache, Cache-Status, Server-Timing, Age, ETag, Content-Length";

@@ -1,6 +1,6 @@
 //! One request at the edge.
 //!
-//! 1. Settle what it means ([`crate::received`]), and place it: a resource that is cached, a path of the edge's own, or one to pass on ([`crate::proxy`]).
+//! 1. Settle what it means ([`crate::received`]), and place it: a resource that is cached ([`crate::target`]), a path of the edge's own, or one to pass on ([`crate::proxy`]).
 //! 2. Preflight and other methods are answered without looking.
 //! 3. `cache.look`: a hit is answered at once, without a future.
 //! 4. `cache.resolve(ask, fetch)`; [`crate::fetch`] asks the upstream.
@@ -24,7 +24,8 @@ use crate::loops::Marks;
 use crate::metrics::{Ending, Metrics};
 use crate::path::{self, PUBLIC_PREFIX};
 use crate::proxy::upgrade;
-use crate::{Body, Config, Error, Profile, Upstream, answer, received};
+use crate::target::Target;
+use crate::{Body, Config, Error, Profile, Upstream, answer, next_image, received};
 
 /// The service that owns copies; clones share them.
 #[derive(Debug, Clone)]
@@ -75,25 +76,10 @@ impl From<Arc<dyn Upstream>> for Backends {
 enum Place {
     /// A resource that is cached.
     Cached(Target),
-    /// A public path under which nothing may be.
-    Nothing,
+    /// A public path under which nothing may be, or a query that makes no sense.
+    Refused(Error),
     /// The edge itself, the app, or a path of the upstream that is not cached.
     Elsewhere,
-}
-
-/// A cached resource.
-#[derive(Debug, Clone)]
-pub(crate) struct Target {
-    pub(crate) key: CacheKey,
-    /// Its path and query at the upstream, where they are not the key.
-    path: Option<String>,
-}
-
-impl Target {
-    /// Its path and query at the upstream.
-    pub(crate) fn path(&self) -> &str {
-        self.path.as_deref().unwrap_or(self.key.as_str())
-    }
 }
 
 /// A request for a cached resource that memory does not answer by itself.
@@ -151,7 +137,7 @@ impl Edge {
     /// Whether a path is answered from the cache of an edge that shares its process with an origin.
     #[must_use]
     pub fn owns(path: &str) -> bool {
-        path.starts_with(PUBLIC_PREFIX)
+        path.starts_with(PUBLIC_PREFIX) || path == next_image::PATH
     }
 
     /// The answer to a request for something that is fresh in memory, which takes no waiting.
@@ -164,13 +150,18 @@ impl Edge {
         if let Err(error) = received::settle(request) {
             return Some(self.refuse(error));
         }
-        let Place::Cached(target) = self.place(request) else { return None };
         if !self.reads(request) {
             return None;
         }
+        let target = match self.place(request, true) {
+            Place::Cached(target) => target,
+            Place::Refused(error) => return Some(self.refuse(error)),
+            Place::Elsewhere => return None,
+        };
         if self.marks.came_round(request.headers()) {
             return Some(self.refuse(Error::Loop));
         }
+        target.settle_accept(request.headers_mut());
         match self.cache.look(self.ask(request, &target)) {
             Lookup::Fresh(found) => Some(self.finish(request, &target, found, None)),
             Lookup::Other(looked) => {
@@ -195,29 +186,29 @@ impl Edge {
 
     /// Answers what the cache has no part in.
     async fn not_cached(&self, request: Request<axum::body::Body>) -> Response<Body> {
-        match self.place(&request) {
+        match self.place(&request, false) {
             Place::Cached(target) => self.not_read(request, target).await,
-            Place::Nothing => self.refuse(Error::NotFound),
+            Place::Refused(error) => self.refuse(error),
             Place::Elsewhere => self.elsewhere(request).await.map(Body::from),
         }
     }
 
-    fn place<B>(&self, request: &Request<B>) -> Place {
+    /// Where a request belongs. The query of an image counts where it `reads`; all else passes with it as it is.
+    fn place<B>(&self, request: &Request<B>, reads: bool) -> Place {
         let uri = request.uri();
         match self.config.profile {
-            Profile::Image => {
-                let keys = self.config.maps.iter().find_map(|map| map.key(uri.path()));
-                match keys {
-                    None => Place::Elsewhere,
-                    Some(None) => Place::Nothing,
-                    Some(Some(key)) => Place::Cached(Target { key, path: None }),
-                }
-            }
+            Profile::Image => match self.config.maps.iter().find_map(|map| map.key(uri.path())) {
+                None => self.next_image(request).map_or(Place::Elsewhere, Place::Cached),
+                Some(None) => Place::Refused(Error::NotFound),
+                Some(Some(key)) => match uri.query().filter(|_| reads) {
+                    None => Place::Cached(key.into()),
+                    Some(query) => Target::with_query(key, query).map_or_else(Place::Refused, Place::Cached),
+                },
+            },
             Profile::Rfc if self.is_own(request.method(), uri.path()) => Place::Elsewhere,
             Profile::Rfc => {
                 let path = path_and_query(uri);
-                let key = CacheKey::new(format!("{}{path}", host(request.headers())));
-                Place::Cached(Target { key, path: Some(path.to_owned()) })
+                Place::Cached(Target::at(CacheKey::new(format!("{}{path}", host(request.headers()))), path))
             }
         }
     }
@@ -301,7 +292,10 @@ impl Edge {
         {
             return response;
         }
-        self.pass_on(request).await
+        match self.refusal_of_next(&request) {
+            Some(refusal) => self.pass_on_or_refuse(request, refusal).await,
+            None => self.pass_on(request).await,
+        }
     }
 
     /// An answer of the edge's own that says why there is no other.

@@ -1,7 +1,8 @@
 //! The edge: the service that owns copies.
 //!
 //! It answers `/api/images/{rest}` on the same origin as the app, from memory or disk, and fills itself from its upstream:
-//! an Orbit origin or any HTTP image backend. All other paths are passed on. It holds no truth and links no codec.
+//! an Orbit origin or any HTTP image backend. All other paths are passed on, but for what `/_next/image` asks of the same
+//! images. It holds no truth and links no codec.
 //!
 //! - [`Edge`]: the service; [`handler`] reads as the flow of one request.
 //! - [`Upstream`]: where a miss goes, over HTTP ([`Pool`]) or in process ([`ServiceUpstream`]).
@@ -17,11 +18,13 @@ mod health;
 mod informational;
 mod loops;
 mod metrics;
+mod next_image;
 mod path;
 mod profile;
 mod proxy;
 mod purge;
 mod received;
+mod target;
 mod upstream;
 
 pub use body::Body;

@@ -2,8 +2,7 @@
 //!
 //! A [`Map`] turns a public path into one of the upstream, as `/api/images/{rest}` into `/images/{rest}`. A rest that could
 //! mean another place than it seems to (`..`, empty segments, encoded slashes or dots, control characters) is refused
-//! here, before a key is made or anything is asked. The query is no part of the key: parameters that are not known change
-//! nothing.
+//! here, before a key is made or anything is asked. What a query adds to the key, [`crate::target`] knows.
 
 use std::fmt;
 use std::str::FromStr;
@@ -37,7 +36,8 @@ impl Map {
         path_and_query.strip_prefix(&*self.from).map(|rest| format!("{}{rest}", self.to))
     }
 
-    /// The keys of what a write to a path of the upstream changes; none where it is no path of this map.
+    /// The keys of the paths of which a write to a path of the upstream changes all variants; none where it is no path of this
+    /// map.
     pub(crate) fn keys_of_write(&self, path: &str) -> Vec<CacheKey> {
         let key = path.strip_prefix(&*self.to).and_then(|rest| self.key_of_rest(rest));
         let Some(key) = key else { return Vec::new() };
@@ -87,9 +87,14 @@ impl FromStr for Map {
     }
 }
 
-/// The keys under which an image may be kept: with and without the extension.
+/// The key of an image without a query.
+pub(crate) fn key_of(id: &ImageId) -> CacheKey {
+    CacheKey::new(format!("{UPSTREAM_PREFIX}{id}"))
+}
+
+/// The keys of the paths under which an image and its variants may be kept: with and without the extension.
 pub(crate) fn keys_of(id: &ImageId) -> [CacheKey; 2] {
-    [CacheKey::new(format!("{UPSTREAM_PREFIX}{id}")), CacheKey::new(format!("{UPSTREAM_PREFIX}{id}.webp"))]
+    [key_of(id), CacheKey::new(format!("{UPSTREAM_PREFIX}{id}.webp"))]
 }
 
 /// Adds a rest in its one spelling: an encoded octet that need not be is decoded, the others have upper-case digits

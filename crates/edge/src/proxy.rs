@@ -1,8 +1,8 @@
 //! Requests that the cache has no part in: passed to the upstream and back, streamed both ways.
 //!
 //! Uploads, generations, event streams and administration go this way. A write needs the edge's own leave, whomever the
-//! upstream trusts. One to an image takes the edge's copies of it away once the upstream has answered (RFC 9111 section
-//! 4.4), and does so in a task of its own: a client that leaves must not leave a copy behind. What goes to the web app is the app's affair. A purge is passed on
+//! upstream trusts. One to an image takes the edge's copies of it and of its variants away once the upstream has answered (RFC
+//! 9111 section 4.4), and does so in a task of its own: a client that leaves must not leave a copy behind. What goes to the web app is the app's affair. A purge is passed on
 //! first, then done here ([`crate::purge`]). A connection that changes its protocol, as to a WebSocket, is joined with
 //! the upstream's ([`upgrade`]).
 
@@ -13,7 +13,6 @@ use axum::response::Response;
 use futures_util::StreamExt as _;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Request, StatusCode, Uri};
-use orbit_cache::Purge;
 use orbit_cache::policy::{hop_by_hop, invalidation};
 use orbit_model::{CacheKey, CacheStatus, Forward};
 
@@ -48,7 +47,7 @@ impl Edge {
         let passed = match request.method().is_safe() {
             true => {
                 let passed = self.exchange(self.upstream.as_ref(), request, path).await;
-                passed.map(|response| self.counted(said(response, Forward::Bypass), Forward::Bypass))
+                passed.map(|response| self.bypassed(response))
             }
             false => {
                 let passed = self.write(request, path).await;
@@ -58,13 +57,18 @@ impl Edge {
         self.told(passed, path)
     }
 
+    /// An answer of the upstream's that says that the cache had no part in it, counted.
+    pub(crate) fn bypassed(&self, response: Response) -> Response {
+        self.counted(said(response, Forward::Bypass), Forward::Bypass)
+    }
+
     fn counted(&self, response: Response, reason: Forward) -> Response {
         self.metrics.record(Ending::passed(reason, response.status()));
         response
     }
 
     /// An answer in any case; a failure is logged and counted.
-    fn told(&self, passed: Result<Response, Error>, path: &str) -> Response {
+    pub(crate) fn told(&self, passed: Result<Response, Error>, path: &str) -> Response {
         passed.unwrap_or_else(|error| {
             tracing::warn!(target: "orbit::edge", %path, %error, "the upstream did not answer");
             self.refuse(error).map(Body::new)
@@ -109,10 +113,10 @@ impl Edge {
         if keys.is_empty() {
             return;
         }
-        let cache = self.cache.clone();
+        let edge = self.clone();
         let drop_all = move || {
             for key in &keys {
-                let _ = cache.purge(Purge::Key(key), false);
+                let _ = edge.cache.purge(edge.purge_of(key), false);
             }
         };
         // It ends in any case; a panic would leave copies, which expire.

@@ -13,14 +13,15 @@ use orbit_cache::{Purge, Purged};
 use orbit_model::{CacheKey, PurgeRequest, Receipt, Removed};
 
 use crate::metrics::Ending;
+use crate::target::Target;
 use crate::{Edge, Error, Profile, path};
 
 /// The largest purge request or receipt that is read, in bytes.
 const MAX_BYTES: usize = 8 << 20;
 
 impl Edge {
-    /// Drops the copies of what a purge names and says how many there were in which tier; thread ids go by their tags.
-    /// It may wait for a disk.
+    /// Drops the copies of what a purge names and says how many there were in which tier; an image's variants go with it, and
+    /// thread ids go by their tags. It may wait for a disk.
     #[must_use]
     pub fn purge(&self, request: &PurgeRequest) -> Vec<Removed> {
         let mut totals: Vec<Purged> = Vec::new();
@@ -40,19 +41,30 @@ impl Edge {
             add(Purge::All);
         } else {
             let keys = request.ids.iter().flat_map(path::keys_of);
-            let keys = keys.chain(request.paths.iter().flat_map(|path| self.keys_of_path(path)));
-            keys.for_each(|key| add(Purge::Key(&key)));
+            let keys = keys.chain(request.paths.iter().flat_map(|path| self.key_of_path(path)));
+            keys.for_each(|key| add(self.purge_of(&key)));
             let threads = request.threads.iter().map(|thread| format!("thread:{thread}"));
             request.tags.iter().cloned().chain(threads).for_each(|tag| add(Purge::Tag(&tag)));
         }
         totals.into_iter().map(removed).collect()
     }
 
-    /// The key of a path as clients ask for it; in profile rfc, of a host and path.
-    fn keys_of_path(&self, path: &str) -> Option<CacheKey> {
+    /// The key of a path and query as clients ask for it; in profile rfc, of a host, path and query.
+    fn key_of_path(&self, path: &str) -> Option<CacheKey> {
+        if self.config.profile == Profile::Rfc {
+            return Some(CacheKey::new(path));
+        }
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let key = self.config.maps.iter().find_map(|map| map.key(path)).flatten()?;
+        Target::with_query(key, query).ok().map(|target| target.key)
+    }
+
+    /// The purge of what a key names. In profile image all variants go with their image; in profile rfc a URL with a query is
+    /// a resource of its own, as in RFC 9111 section 4.4.
+    pub(crate) fn purge_of<'a>(&self, key: &'a CacheKey) -> Purge<'a> {
         match self.config.profile {
-            Profile::Image => self.config.maps.iter().find_map(|map| map.key(path)).flatten(),
-            Profile::Rfc => Some(CacheKey::new(path)),
+            Profile::Image if !key.as_str().contains('?') => Purge::Path(key),
+            Profile::Image | Profile::Rfc => Purge::Key(key),
         }
     }
 

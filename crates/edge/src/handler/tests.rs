@@ -15,6 +15,8 @@ use axum::body::Body;
 use super::*;
 use crate::ServiceUpstream;
 
+mod variants;
+
 const BODY: &str = "0123456789";
 
 #[derive(Clone, Default)]
