@@ -4,8 +4,8 @@
 //! also told what it may allocate, and its own idea of the size must be the probe's. Profiles and orientation are
 //! handed on unread by the formats and applied by the later steps.
 
-mod exif;
-mod gif;
+pub(crate) mod exif;
+pub(crate) mod gif;
 mod jpeg;
 mod png;
 mod webp;

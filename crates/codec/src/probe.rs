@@ -4,6 +4,7 @@
 //! media types are never asked; nothing is allocated that grows with the image.
 
 mod foreign;
+pub(crate) mod gif;
 pub(crate) mod jpeg;
 pub(crate) mod riff;
 
@@ -39,7 +40,7 @@ pub fn probe(bytes: &[u8], limits: &Limits) -> Result<Probe, Error> {
         Format::Png => png_size(bytes),
         Format::Jpeg => jpeg::size(bytes)?,
         Format::Webp => riff::size(bytes),
-        Format::Gif => gif_size(bytes),
+        Format::Gif => gif::size(bytes),
         Format::Avif => None, // no signature of it is taken
     };
     let (width, height) = size.ok_or_else(|| Error::damaged(format, "no whole header"))?;
@@ -64,13 +65,6 @@ fn png_size(bytes: &[u8]) -> Option<(u32, u32)> {
     let (height, rest) = rest.split_first_chunk()?;
     rest.first_chunk::<9>()?; // depth, colour, compression, filter, interlace; CRC
     Some((u32::from_be_bytes(*width), u32::from_be_bytes(*height)))
-}
-
-/// The logical screen, onto which frames are laid (GIF89a, section 18).
-fn gif_size(bytes: &[u8]) -> Option<(u32, u32)> {
-    let (width, rest) = bytes.get(6..)?.split_first_chunk()?;
-    let (height, _) = rest.split_first_chunk()?;
-    Some((u16::from_le_bytes(*width).into(), u16::from_le_bytes(*height).into()))
 }
 
 #[cfg(test)]

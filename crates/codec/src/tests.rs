@@ -173,7 +173,7 @@ fn metadata_that_unfolds_a_thousandfold_is_passed_over() {
 #[test]
 fn limits_hold_for_bytes_sides_and_pixels() {
     let bytes = trouble("baseline.jpg");
-    let fits = Limits { max_pixels: 48 * 36, max_side: 48, max_bytes: bytes.len() as u64 };
+    let fits = Limits { max_pixels: 48 * 36, max_side: 48, max_bytes: bytes.len() as u64, ..Limits::default() };
     assert!(encode(&bytes, Quality::default(), &within(fits)).is_ok());
     let table = [
         Limits { max_pixels: 48 * 36 - 1, ..fits },
