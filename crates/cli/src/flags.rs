@@ -13,6 +13,10 @@ use orbit_edge::{Map, Profile};
 
 use crate::server;
 
+mod variants;
+
+pub(crate) use variants::{Refine, Variants};
+
 /// Where images are stored if nobody says: the platform's folder for application data.
 pub(crate) fn default_data_dir() -> PathBuf {
     dirs::data_dir().unwrap_or_else(std::env::temp_dir).join("orbit")
@@ -120,6 +124,8 @@ pub(crate) struct Making {
     /// What stands before /api/images/ in URLs, as in https://cdn.example.com; empty for the same origin
     #[arg(long, env = "ORBIT_PUBLIC_BASE_URL", default_value = "", value_name = "URL")]
     pub(crate) public_base_url: String,
+    #[command(flatten)]
+    pub(crate) variants: Variants,
 }
 
 /// What an edge keeps.

@@ -3,6 +3,7 @@
 //! [`Node`] is what `serve`, `origin`, `edge` and `demo` run: a handler, and what to do before the process ends.
 
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result, bail};
@@ -18,6 +19,7 @@ use orbit_origin::generate::Demo;
 use orbit_origin::{Copies, NoCopies};
 use orbit_store::{MemoryLog, Store};
 use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::SystemClock;
@@ -33,6 +35,8 @@ pub(crate) struct Node {
     stop: Box<dyn FnOnce() + Send>,
     /// What must end before the process does.
     drain: Drain,
+    /// What is done while nobody waits, for as long as the process runs.
+    tend: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Node {
@@ -64,12 +68,13 @@ impl Node {
 
     /// A node that owns truth: at its end what has been drawn is stored, and no change of an image is cut short.
     fn owning(origin: orbit_origin::Origin, handler: Arc<dyn Handler>) -> Self {
-        let stopped = origin.clone();
+        let (stopped, tended) = (origin.clone(), origin.clone());
         let drain: Drain = Arc::new(move || {
             let origin = origin.clone();
             Box::pin(async move { origin.idle().await })
         });
-        Self { handler, stop: Box::new(move || stopped.stop()), drain }
+        let tend = Box::pin(async move { tended.tend().await });
+        Self { handler, stop: Box::new(move || stopped.stop()), drain, tend }
     }
 
     /// The edge alone, in front of the servers at these URLs.
@@ -100,7 +105,12 @@ impl Node {
         let edge = orbit_edge::Edge::new(config, backends, access.clone(), Arc::new(SystemClock))?;
         let stopped = edge.clone();
         let handler = Arc::new(Alone(edge));
-        Ok(Self { handler, stop: Box::new(move || stopped.stop()), drain: Arc::new(|| Box::pin(async {})) })
+        Ok(Self {
+            handler,
+            stop: Box::new(move || stopped.stop()),
+            drain: Arc::new(|| Box::pin(async {})),
+            tend: Box::pin(std::future::ready(())),
+        })
     }
 
     /// Answers requests until the process is asked to end, then lets what was begun finish.
@@ -125,19 +135,25 @@ impl Node {
             _ => {}
         });
         std::thread::scope(|scope| {
+            let (served, has_served) = oneshot::channel();
             let serving = scope.spawn(|| {
-                let served = server.run(&self.handler, &self.drain, &stop);
+                let ended = server.run(&self.handler, &self.drain, &stop);
                 stop.cancel();
-                served
+                // Without anybody who listens, the process ends anyway.
+                let _ = served.send(());
+                ended
             });
+            runtime.spawn(self.tend);
             runtime.block_on(async {
                 tokio::select! {
                     () = signals.ended() => tracing::info!("stopping: open requests finish first"),
                     () = stop.cancelled() => {}
                 }
+                (self.stop)();
+                stop.cancel();
+                // What is done behind ends here too: until then this runtime goes on.
+                let _ = has_served.await;
             });
-            (self.stop)();
-            stop.cancel();
             serving.join().unwrap_or_else(|_| bail!("the server panicked"))
         })
     }
@@ -239,7 +255,14 @@ async fn open_store(data_dir: &Path) -> Result<Store> {
 
 fn origin_config(making: &flags::Making) -> Result<orbit_origin::Config> {
     let limits = Limits { max_bytes: making.max_source.as_u64(), max_pixels: making.max_pixels, ..Limits::default() };
+    let variants = &making.variants;
     Ok(orbit_origin::Config {
+        rules: variants.rules()?,
+        prebuild: variants.prebuild.clone(),
+        refine: variants.refine == flags::Refine::Idle,
+        max_variants: variants.max_variants,
+        codec_memory_bytes: variants.codec_memory.as_u64(),
+        transform_timeout: variants.transform_timeout,
         limits,
         quality: Quality::new(making.quality).context("the quality must be from 1 to 100")?,
         max_queued: making.max_queued,

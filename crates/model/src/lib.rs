@@ -45,7 +45,7 @@ pub use metadata::{Metadata, MetadataPage};
 pub use problem::Problem;
 pub use receipt::{PurgeRequest, Receipt, Removed};
 pub use stats::{CodecStats, EdgeStats, JobStats, Stats, StoreStats, TierStats};
-pub use variant::{Variant, VariantQuery};
+pub use variant::{Query as VariantQuery, Variant};
 
 /// Why a value from outside is not one of our nouns.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

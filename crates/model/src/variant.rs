@@ -2,7 +2,7 @@
 //!
 //! - [`Variant`]: what is wanted, and, once [`Variant::resolve`] has made the choices that were left open, what is derived,
 //!   stored and listed. Its text is its one spelling: two texts are equal exactly if they ask for the same.
-//! - [`VariantQuery`]: the same as it comes in a URL, with a preset's name and a signature.
+//! - [`Query`]: the same as it comes in a URL, with a preset's name and a signature.
 //! - [`Signature`]: leave for what the lists of widths and qualities do not allow.
 //! - [`next_image`]: the way in which next/image asks.
 //!
@@ -20,7 +20,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use negotiate::accepts_avif;
-pub use query::VariantQuery;
+pub use query::Query;
 pub use signature::{Signature, SigningKey};
 pub use target::{Dpr, Fit, Gamut, Quality, Target};
 
@@ -155,7 +155,7 @@ impl FromStr for Variant {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        Ok(VariantQuery::parse(text)?.variant)
+        Ok(Query::parse(text)?.variant)
     }
 }
 

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use orbit_codec::{Limits, Quality};
+use orbit_model::variant::MAX_SIDE;
 
-use crate::Error;
+use crate::{Error, Rules};
 
 /// The settings of one origin.
 #[derive(Debug, Clone)]
@@ -17,6 +18,20 @@ pub struct Config {
     pub codec_threads: usize,
     /// How many more may wait; beyond that uploads are answered 503.
     pub max_queued: usize,
+    /// What all that is encoded at once may take of memory, in bytes.
+    pub codec_memory_bytes: u64,
+    /// How long an image may be worked on while somebody waits.
+    pub transform_timeout: Duration,
+    /// How long one may be worked on behind.
+    pub background_timeout: Duration,
+    /// Whether images are encoded once more while nothing else is to be done, as small as they get.
+    pub refine: bool,
+    /// Widths of variants that are derived ahead of time.
+    pub prebuild: Vec<u32>,
+    /// Which variants may be asked for.
+    pub rules: Rules,
+    /// How many variants an image keeps; beyond that the oldest goes.
+    pub max_variants: usize,
     /// How long the body of an upload may take to arrive.
     pub body_timeout: Duration,
     /// What stands before `/api/images/{id}` in URLs; empty for the same origin.
@@ -35,6 +50,13 @@ impl Default for Config {
             quality: Quality::default(),
             codec_threads: cores,
             max_queued: 64,
+            codec_memory_bytes: 3 << 30,
+            transform_timeout: Duration::from_secs(10),
+            background_timeout: Duration::from_secs(120),
+            refine: true,
+            prebuild: Vec::new(),
+            rules: Rules::default(),
+            max_variants: 64,
             body_timeout: Duration::from_secs(60),
             public_base_url: String::new(),
             generation_workers: 4,
@@ -51,11 +73,17 @@ impl Config {
     pub fn validate(&self) -> Result<(), Error> {
         let at_least_one = [
             (self.codec_threads, "the number of codec threads"),
+            (self.max_variants, "the number of variants that an image keeps"),
             (self.generation_workers, "the number of generation workers"),
             (self.max_queued_concepts, "the number of queued concepts"),
         ];
         if let Some((_, name)) = at_least_one.iter().find(|(value, _)| *value == 0) {
             return Err(Error::Invalid(format!("{name} must be at least 1")));
+        }
+        if let Some(width) = self.prebuild.iter().find(|width| !(1..=MAX_SIDE).contains(*width)) {
+            return Err(Error::Invalid(format!(
+                "a width to prebuild must be from 1 to {MAX_SIDE} pixels, not {width}"
+            )));
         }
         let base = &self.public_base_url;
         let url = base.is_empty() || base.starts_with("http://") || base.starts_with("https://");

@@ -47,6 +47,20 @@ impl Error {
         Self::Internal(source.into())
     }
 
+    /// The same error for another who waited for the same.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::NotFound(what) => Self::NotFound(what),
+            Self::Invalid(text) => Self::Invalid(text.clone()),
+            Self::Unsupported(text) => Self::Unsupported(text.clone()),
+            Self::Conflict(text) => Self::Conflict(text.clone()),
+            Self::TooLarge(text) => Self::TooLarge(text.clone()),
+            Self::Busy => Self::Busy,
+            Self::Timeout => Self::Timeout,
+            Self::Internal(source) => Self::internal(describe(source.as_ref())),
+        }
+    }
+
     /// The stable word for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -74,7 +88,7 @@ impl From<orbit_codec::Error> for Error {
             orbit_codec::Error::Unsupported(_) => Self::Unsupported(text),
             orbit_codec::Error::Invalid(_) => Self::Invalid(text),
             orbit_codec::Error::TooLarge(_) => Self::TooLarge(text),
-            orbit_codec::Error::Stopped(_) => Self::Busy,
+            orbit_codec::Error::Stopped(_) => Self::TooLarge(text),
             other => Self::internal(other),
         }
     }
@@ -134,10 +148,15 @@ pub(crate) fn precondition_failed() -> Response {
     )
 }
 
+/// Marks a refusal that has its own form on purpose.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Verbatim;
+
 /// A refusal that the router wrote before any of our code saw the request, in the form of all others.
 pub(crate) fn explained(response: Response) -> Response {
     let status = response.status();
-    if response.headers().get(CONTENT_TYPE).is_some_and(|it| it == Problem::MEDIA_TYPE) {
+    let is_ours = response.headers().get(CONTENT_TYPE).is_some_and(|it| it == Problem::MEDIA_TYPE);
+    if is_ours || response.extensions().get::<Verbatim>().is_some() {
         return response;
     }
     let (code, detail) = match status {

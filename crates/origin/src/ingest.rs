@@ -6,7 +6,7 @@
 //! 4. Commit: blobs, then the manifest. A replaced image is purged from every tier.
 
 use bytes::Bytes;
-use orbit_codec::{Encoded, Terms};
+use orbit_codec::{Encoded, Mark, Stop, Terms};
 use orbit_model::{BlobName, Digest, Format, ImageId, Labels, Manifest, PurgeRequest, Rendition, Source};
 use orbit_store::{Committed, Expect};
 
@@ -48,7 +48,7 @@ impl Origin {
             Err(orbit_store::Error::NotFound) => {}
             Err(error) => return Err(error.into()),
         }
-        let encoded = self.encode(source.clone(), place).await?;
+        let encoded = self.encode(source.clone(), &labels, place).await?;
         let (manifest, blobs) = self.describe(id, labels, (source, digest), encoded);
         let manifest = Manifest { revision, ..manifest };
         let origin = self.clone();
@@ -66,13 +66,17 @@ impl Origin {
             }
         }
         tracing::info!(target: "orbit::origin", "IMG: ✓ Saved image to filesystem cache: {}", manifest.id);
+        self.improve(&manifest);
         Ok(Stored { manifest, is_new: true })
     }
 
-    async fn encode(&self, source: Bytes, place: &Place) -> Result<Encoded, Error> {
-        let (quality, terms) = (self.config().quality, Terms { limits: self.config().limits, ..Terms::default() });
+    async fn encode(&self, source: Bytes, labels: &Labels, place: &Place) -> Result<Encoded, Error> {
+        let (quality, time) = (self.config().quality, self.config().transform_timeout);
+        let mark = labels.generated.then_some(Mark::TrainedAlgorithmicMedia);
+        let terms = Terms { limits: self.config().limits, mark, stop: Stop::after(time), ..Terms::default() };
+        let memory = orbit_codec::memory::estimate(&orbit_codec::probe(&source, &terms.limits)?, None);
         let work = move || orbit_codec::encode(&source, quality, &terms);
-        Ok(self.0.pool.run(place, work).await??)
+        Ok(self.0.pool.run(place, memory, time, work).await??)
     }
 
     fn describe(

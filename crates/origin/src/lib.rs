@@ -2,13 +2,15 @@
 //!
 //! - [`Origin`]: the service; [`Origin::router`] has its routes.
 //! - in: `upload` (bodies in any form) -> `ingest` (codec, then store) -> the manifest is the answer.
-//! - out: `image` (bytes), `metadata` (JSON), `events` (a thread's stream).
+//! - out: `image` (bytes; `variants` derives what is not there), `metadata` (JSON), `events` (a thread's stream).
+//! - behind: `background` makes what is served smaller, and variants ahead of time, while nobody waits ([`Origin::tend`]).
 //! - generation: `jobs` (accept, join, cancel) -> `generate` (a [`Generator`] draws, `ingest` stores).
 //! - away: `purge` (truth first, then the [`Copies`], then the receipt).
 //! - `guard` decides who may write; `error` is where HTTP statuses are.
 //!
 //! It is handed its store, event log, generator and clock; it reads no environment and opens no socket.
 
+mod background;
 mod body;
 mod config;
 mod copies;
@@ -21,10 +23,12 @@ mod image;
 mod ingest;
 mod jobs;
 mod metadata;
+mod next_image;
 mod pool;
 mod purge;
 mod routes;
 mod upload;
+mod variants;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -38,9 +42,12 @@ pub use config::Config;
 pub use copies::{Copies, NoCopies};
 pub use error::Error;
 pub use generate::Generator;
+pub use variants::Rules;
 
+use background::Background;
 use jobs::Jobs;
-use pool::Pool;
+use pool::{Bounds, Pool};
+use variants::Flights;
 
 /// What an origin is built of.
 #[derive(Debug)]
@@ -68,6 +75,8 @@ struct Shared {
     parts: Parts,
     config: Config,
     pool: Pool,
+    flights: Flights,
+    background: Background,
     jobs: Jobs,
     /// Changes of images that must come to their end.
     changes: TaskTracker,
@@ -83,13 +92,19 @@ impl Origin {
     /// [`Error::Invalid`] where the settings make no sense.
     pub fn new(parts: Parts, config: Config) -> Result<Self, Error> {
         config.validate()?;
-        let pool = Pool::new(config.codec_threads, config.max_queued);
+        let pool = Pool::new(Bounds {
+            threads: config.codec_threads,
+            max_queued: config.max_queued,
+            memory_bytes: config.codec_memory_bytes,
+        });
         let jobs = Jobs::new(config.generation_workers, config.max_queued_concepts);
         let stopping = CancellationToken::new();
         Ok(Self(Arc::new(Shared {
             parts,
             config,
             pool,
+            flights: Flights::default(),
+            background: Background::default(),
             jobs,
             changes: TaskTracker::new(),
             stopping,

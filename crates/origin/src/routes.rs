@@ -5,6 +5,7 @@ use axum::extract::{DefaultBodyLimit, FromRequestParts, Path};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use http::request::Parts;
+use orbit_model::variant::next_image;
 
 use crate::{Error, Origin, events, guard, health, image, jobs, metadata, purge, upload};
 
@@ -16,6 +17,7 @@ impl Origin {
             .route("/images", get(metadata::list).post(upload::post))
             .route("/images/{id}", image)
             .route("/images/{id}/meta", get(metadata::get))
+            .route(next_image::PATH, get(crate::next_image::get))
             .route("/purge", post(purge::post))
             .route("/generations", post(jobs::routes::post))
             .route("/generations/{job}", get(jobs::routes::get).delete(jobs::routes::cancel))

@@ -46,7 +46,19 @@ export interface ImageMetadata {
   created_at: string;
   placeholder: Placeholder;
   /** Renditions that were derived from the image. */
-  variants: unknown[];
+  variants: ImageVariant[];
+}
+
+/** A rendition that was derived from an image. */
+export interface ImageVariant {
+  /** Where a browser loads it from, unless only a signed URL may ask for it. */
+  url: string;
+  format: "png" | "jpeg" | "webp" | "gif" | "avif";
+  /** 1 to 100; 100 where nothing was lost. */
+  quality: number;
+  width: number;
+  height: number;
+  bytes: number;
 }
 
 /** Metadata as events carry it: never with a prompt. */

@@ -21,14 +21,14 @@ pub(crate) struct Launch {
 }
 
 impl Launch {
-    /// `orbit serve` on a data folder; the demo generator takes no time of its own.
+    /// `orbit serve` on a data folder; the demo generator takes no time of its own, and images stay as they were stored.
     pub(crate) fn serve(folder: &Folder) -> Self {
-        Self::role("serve").variable("ORBIT_DEMO_DELAY", "0ms").on(folder)
+        Self::quiet("serve").on(folder)
     }
 
     /// `orbit origin` on a data folder.
     pub(crate) fn origin(folder: &Folder) -> Self {
-        Self::role("origin").variable("ORBIT_DEMO_DELAY", "0ms").on(folder)
+        Self::quiet("origin").on(folder)
     }
 
     /// `orbit edge` in front of an upstream; it keeps nothing on the disk unless words say so.
@@ -39,6 +39,10 @@ impl Launch {
     /// The same as a plain shared cache of every path.
     pub(crate) fn rfc(upstream: &str) -> Self {
         Self::edge(upstream).words(&["--profile", "rfc"])
+    }
+
+    fn quiet(role: &str) -> Self {
+        Self::role(role).variable("ORBIT_DEMO_DELAY", "0ms").variable("ORBIT_REFINE", "off")
     }
 
     fn role(role: &str) -> Self {

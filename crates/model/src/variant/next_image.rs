@@ -3,7 +3,7 @@
 //! `url` is the path of an image that is held; the answer is that image's variant of width `w` and quality `q` in the
 //! best format that `Accept` allows. Which widths are allowed is the origin's affair.
 
-use super::{Quality, Target, Variant, VariantQuery};
+use super::{Quality, Query, Target, Variant};
 use crate::ImageId;
 
 /// The path of the question.
@@ -13,7 +13,7 @@ pub const PATH: &str = "/_next/image";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
     /// A variant of an image that may be held.
-    Held(ImageId, VariantQuery),
+    Held(ImageId, Query),
     /// The picture is none of ours: the app has to answer.
     Elsewhere,
 }
@@ -47,7 +47,7 @@ pub fn parse(query: &str) -> Result<Question, &'static str> {
     let quality = whole(quality, 100).ok_or("\"q\" parameter (quality) must be an integer between 1 and 100")?;
     let quality = u8::try_from(quality).ok().map(Quality::Fixed);
     let variant = Variant { width: Some(width), quality, target: Some(Target::Auto), ..Variant::default() };
-    Ok(Question::Held(id, VariantQuery { variant, ..VariantQuery::default() }))
+    Ok(Question::Held(id, Query { variant, ..Query::default() }))
 }
 
 const MAX_URL: usize = 3072;

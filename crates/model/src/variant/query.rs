@@ -14,7 +14,7 @@ const MAX_PRESET: usize = 64;
 
 /// What a query asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct VariantQuery {
+pub struct Query {
     /// The name of a set of options that the server keeps; options beside it are laid over it.
     pub preset: Option<String>,
     /// The options.
@@ -23,7 +23,7 @@ pub struct VariantQuery {
     pub signature: Option<Signature>,
 }
 
-impl VariantQuery {
+impl Query {
     /// Reads a query string without its `?`. Names that are not known are passed over, and so change nothing.
     ///
     /// # Errors
@@ -77,14 +77,14 @@ impl VariantQuery {
 }
 
 /// The query in its one spelling, without a `?`.
-impl fmt::Display for VariantQuery {
+impl fmt::Display for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let signature = self.signature.as_ref().map(|signature| format!("s={}", signature.text()));
         f.write_str(&join([self.signed_part(), signature.unwrap_or_default()]))
     }
 }
 
-impl FromStr for VariantQuery {
+impl FromStr for Query {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {

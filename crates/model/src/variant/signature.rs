@@ -10,7 +10,7 @@ use data_encoding::BASE64URL_NOPAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use super::VariantQuery;
+use super::Query;
 use crate::{Error, ImageId};
 
 const TAG_BYTES: usize = 32;
@@ -76,7 +76,7 @@ impl SigningKey {
 
     /// Signs a query for an image: the query with `exp` and `s`.
     #[must_use]
-    pub fn sign(&self, id: &ImageId, query: &VariantQuery, expires: Option<u64>) -> VariantQuery {
+    pub fn sign(&self, id: &ImageId, query: &Query, expires: Option<u64>) -> Query {
         let mut signed = query.clone();
         signed.signature = Some(Signature { tag: [0; TAG_BYTES], expires });
         let tag = self.mac(id, &signed).finalize().into_bytes().into();
@@ -86,11 +86,11 @@ impl SigningKey {
 
     /// Whether the query's signature is this key's, compared in constant time. The end of its life is not looked at.
     #[must_use]
-    pub fn has_signed(&self, id: &ImageId, query: &VariantQuery) -> bool {
+    pub fn has_signed(&self, id: &ImageId, query: &Query) -> bool {
         query.signature.as_ref().is_some_and(|signature| self.mac(id, query).verify_slice(&signature.tag).is_ok())
     }
 
-    fn mac(&self, id: &ImageId, query: &VariantQuery) -> Hmac<Sha256> {
+    fn mac(&self, id: &ImageId, query: &Query) -> Hmac<Sha256> {
         self.0.clone().chain_update(id.as_str()).chain_update(b"?").chain_update(query.signed_part())
     }
 }

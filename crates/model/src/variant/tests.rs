@@ -7,8 +7,8 @@ use super::next_image::Question;
 use super::*;
 use crate::ImageId;
 
-fn query(text: &str) -> VariantQuery {
-    VariantQuery::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+fn query(text: &str) -> Query {
+    Query::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
 fn id() -> ImageId {
@@ -62,7 +62,7 @@ fn what_is_known_but_wrong_is_refused_by_name() {
         ("exp=1", "without the signature"),
         ("s=short", "43 characters"),
     ] {
-        let error = VariantQuery::parse(asked).unwrap_err().to_string();
+        let error = Query::parse(asked).unwrap_err().to_string();
         assert!(error.contains(word), "{asked}: {error}");
     }
 }
@@ -191,8 +191,8 @@ proptest! {
 
     #[test]
     fn no_query_panics(text in "\\PC{0,80}") {
-        if let Ok(read) = VariantQuery::parse(&text) {
-            prop_assert_eq!(VariantQuery::parse(&read.to_string()).unwrap(), read);
+        if let Ok(read) = Query::parse(&text) {
+            prop_assert_eq!(Query::parse(&read.to_string()).unwrap(), read);
         }
     }
 }
