@@ -80,6 +80,9 @@ pub struct CodecStats {
     pub queued: u64,
     /// How many may wait.
     pub max_queued: u64,
+    /// Pieces of work that nobody waits for: smaller encodings, variants ahead of time.
+    #[serde(default)]
+    pub behind: u64,
 }
 
 /// Generation.

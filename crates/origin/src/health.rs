@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
-use orbit_model::{Stats, StoreStats};
+use orbit_model::{CodecStats, Stats, StoreStats};
 
 use crate::{Error, Origin};
 
@@ -32,7 +32,7 @@ pub(crate) async fn stats(State(origin): State<Origin>) -> Result<Response, Erro
             source_bytes: totals.source_bytes,
         }),
         edge,
-        codec: Some(origin.0.pool.stats()),
+        codec: Some(CodecStats { behind: origin.0.background.len() as u64, ..origin.0.pool.stats() }),
         jobs: Some(origin.0.jobs.stats()),
     };
     Ok(([(CACHE_CONTROL, "no-store")], Json(stats)).into_response())

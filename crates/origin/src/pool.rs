@@ -168,6 +168,7 @@ impl Pool {
             running: running as u64,
             queued: self.inside().saturating_sub(running) as u64,
             max_queued: self.bounds.max_queued as u64,
+            behind: 0,
         }
     }
 }

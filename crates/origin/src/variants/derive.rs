@@ -20,10 +20,11 @@ impl Origin {
             self.0.changes.spawn(async move {
                 let pilot = origin.0.flights.pilot(to.clone(), flight);
                 match origin.fly(&to, pilot.stop()).await {
-                    Ok((rendition, bytes)) => {
+                    Ok((source, rendition, bytes)) => {
                         pilot.land(Ok((rendition.clone(), bytes.clone())));
                         // Nobody waits for the disk: until it is done, the flight has what it brought.
-                        origin.keep_variant(&to.0, &to.2, rendition, bytes).await;
+                        let derived = Derived { variant: to.2.clone(), rendition };
+                        origin.keep_variant(&to.0, source, derived, bytes).await;
                     }
                     Err(error) => pilot.land(Err(Arc::new(error))),
                 }
@@ -33,44 +34,57 @@ impl Origin {
         landed.map_err(|error| error.again())
     }
 
-    async fn fly(&self, (id, _, variant): &Destination, stop: &Stop) -> Result<(Rendition, Bytes), Error> {
+    async fn fly(&self, (id, _, variant): &Destination, stop: &Stop) -> Result<(Digest, Rendition, Bytes), Error> {
         let place = self.0.pool.try_enter()?;
-        let (manifest, source) = self.store().source(id).await?;
+        let (manifest, pixels) = self.pixels_of(id).await?;
         let terms = self.terms(&manifest, Effort::First, stop.clone());
-        let memory = orbit_codec::probe(&source, &terms.limits)?;
-        let memory = orbit_codec::memory::estimate(&memory, Some(variant));
-        let variant = variant.clone();
-        let work = move || orbit_codec::transform(&source, &variant, &terms);
+        let memory = orbit_codec::memory::estimate(&orbit_codec::probe(&pixels, &terms.limits)?, Some(variant));
+        let wanted = variant.clone();
+        let work = move || orbit_codec::transform(&pixels, &wanted, &terms);
         let rendered = self.0.pool.run(&place, memory, self.config().transform_timeout, work).await??;
-        rendition("variant", rendered)
+        let (rendition, bytes) = rendition("variant", rendered)?;
+        Ok((manifest.source.digest, rendition, bytes))
     }
 
     /// Derives a variant that nobody waits for, and keeps it.
     pub(crate) async fn derive_behind(&self, id: &ImageId, variant: &Variant, stop: &Stop) -> Result<(), Error> {
-        let (manifest, source) = self.store().source(id).await?;
+        let (manifest, pixels) = self.pixels_of(id).await?;
         if manifest.derived(variant).is_some() {
             return Ok(());
         }
         let terms = self.terms(&manifest, Effort::Best, stop.clone());
-        let memory = orbit_codec::memory::estimate(&orbit_codec::probe(&source, &terms.limits)?, Some(variant));
+        let memory = orbit_codec::memory::estimate(&orbit_codec::probe(&pixels, &terms.limits)?, Some(variant));
         let wanted = variant.clone();
-        let work = move || orbit_codec::transform(&source, &wanted, &terms);
-        let rendered = self.0.pool.run_behind(memory, work).await??;
-        let (rendition, bytes) = rendition("variant", rendered)?;
-        self.keep_variant(id, variant, rendition, bytes).await;
+        let work = move || orbit_codec::transform(&pixels, &wanted, &terms);
+        let (rendition, bytes) = rendition("variant", self.0.pool.run_behind(memory, work).await??)?;
+        let derived = Derived { variant: variant.clone(), rendition };
+        self.keep_variant(id, manifest.source.digest, derived, bytes).await;
         Ok(())
     }
 
-    /// Adds a variant to an image; what goes wrong is logged, for the variant can be derived again.
-    async fn keep_variant(&self, id: &ImageId, variant: &Variant, rendition: Rendition, bytes: Bytes) {
-        let derived = Derived { variant: variant.clone(), rendition };
+    /// What an image is derived from: its source, or where that is gone, what is served of it.
+    async fn pixels_of(&self, id: &ImageId) -> Result<(Manifest, Bytes), Error> {
+        match self.store().source(id).await {
+            Err(orbit_store::Error::Corrupt { .. }) => Ok(self.store().read(id).await?),
+            answer => Ok(answer?),
+        }
+    }
+
+    /// Adds a variant to the image that has the source it was derived from; what goes wrong is logged, for the variant can
+    /// be derived again.
+    async fn keep_variant(&self, id: &ImageId, source: Digest, derived: Derived, bytes: Bytes) {
+        let variant = derived.variant.clone();
         let (blobs, max) = (vec![(derived.rendition.file.clone(), bytes)], self.config().max_variants);
-        match self.store().amend(id, blobs, move |manifest| Ok(append(manifest, derived, max))).await {
+        let change = move |manifest: Manifest| match manifest.source.digest == source {
+            true => Ok(append(manifest, derived, max)),
+            false => Err(orbit_store::Error::NotFound),
+        };
+        match self.store().amend(id, blobs, change).await {
             Ok(_) => {
                 tracing::info!(target: "orbit::origin", "IMG: ✓ Saved variant to filesystem cache: {id}?{variant}")
             }
             // Removed or replaced meanwhile: what was derived is of nothing.
-            Err(orbit_store::Error::NotFound | orbit_store::Error::Invalid(_)) => {}
+            Err(orbit_store::Error::NotFound) => {}
             Err(error) => tracing::warn!(target: "orbit::origin", %error, "a variant was not kept: {id}?{variant}"),
         }
     }

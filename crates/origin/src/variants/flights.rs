@@ -122,3 +122,65 @@ impl Drop for Seat {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use orbit_model::{BlobName, Digest, Format};
+
+    use super::*;
+
+    fn to(query: &str) -> Destination {
+        ("fox".parse().unwrap(), 1, query.parse().unwrap())
+    }
+
+    fn brought() -> (Rendition, Bytes) {
+        let digest = Digest::of(b"fox");
+        let file = BlobName::for_content("variant", &digest, Format::Webp);
+        let rendition = Rendition { file, format: Format::Webp, quality: 85, width: 2, height: 1, bytes: 3, digest };
+        (rendition, Bytes::from_static(b"fox"))
+    }
+
+    #[tokio::test]
+    async fn all_who_want_the_same_wait_for_one_flight() {
+        let flights = Flights::default();
+        let (first, begun) = flights.board(&to("w=64"), Stop::never);
+        let (second, none) = flights.board(&to("w=64"), Stop::never);
+        let (_other, another) = flights.board(&to("w=96"), Stop::never);
+        assert!(none.is_none() && another.is_some());
+        let pilot = flights.pilot(to("w=64"), begun.unwrap());
+        pilot.land(Ok(brought()));
+        let (third, none) = flights.board(&to("w=64"), Stop::never);
+        assert!(none.is_none(), "who comes before it is committed has it too");
+        drop(pilot);
+        for seat in [first, second, third] {
+            assert_eq!(seat.wait().await.unwrap(), brought());
+        }
+        assert!(flights.board(&to("w=64"), Stop::never).1.is_some(), "it has ended");
+    }
+
+    #[tokio::test]
+    async fn a_flight_is_stopped_when_the_last_who_waits_has_left() {
+        let flights = Flights::default();
+        let (first, begun) = flights.board(&to("w=64"), Stop::never);
+        let (second, _) = flights.board(&to("w=64"), Stop::never);
+        let pilot = flights.pilot(to("w=64"), begun.unwrap());
+        drop(first);
+        assert!(pilot.stop().check().is_ok());
+        drop(second);
+        assert!(pilot.stop().check().is_err());
+        let (_new, begun) = flights.board(&to("w=64"), || Stop::after(Duration::from_secs(60)));
+        assert!(begun.is_some(), "nobody boards a flight that is being stopped");
+        drop(pilot);
+        assert!(flights.board(&to("w=64"), Stop::never).1.is_none(), "the old flight's end leaves the new one alone");
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_flight_whose_pilot_is_gone() {
+        let flights = Flights::default();
+        let (seat, begun) = flights.board(&to("w=64"), Stop::never);
+        drop(flights.pilot(to("w=64"), begun.unwrap()));
+        assert!(seat.wait().await.is_err());
+    }
+}

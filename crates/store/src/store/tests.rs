@@ -5,6 +5,8 @@
 use std::fs;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use orbit_model::{BlobName, Derived, Digest, Format, Manifest, Rendition};
 use tempfile::TempDir;
 
 use super::{Committed, Expect, Reindexed, Store};
@@ -300,4 +302,58 @@ fn files_of(root: &TempDir) -> Vec<String> {
         }
     }
     files
+}
+
+/// The manifest of an image with one variant more, and that variant's blob.
+fn with_variant(image: &Image, query: &str) -> (Manifest, Vec<(BlobName, Bytes)>) {
+    let bytes = Bytes::from(format!("{query} of it"));
+    let digest = Digest::of(&bytes);
+    let file = BlobName::for_content("variant", &digest, Format::Webp);
+    let length = bytes.len() as u64;
+    let rendition = Rendition { file: file.clone(), digest, bytes: length, ..image.manifest.image.clone() };
+    let mut manifest = image.manifest.clone();
+    manifest.variants.push(Derived { variant: query.parse().unwrap(), rendition });
+    (manifest, vec![(file, bytes)])
+}
+
+#[tokio::test]
+async fn what_is_kept_beside_an_image_comes_and_goes_with_its_manifest() {
+    let (store, root) = open().await;
+    let fox = image("fox", "a fox");
+    commit_new(&store, &fox).await;
+    let (wanted, blobs) = with_variant(&fox, "w=64");
+    let (amended, file) = (wanted.clone(), blobs[0].clone());
+    let stored = store.amend(&id("fox"), blobs, move |_| Ok(amended)).await.unwrap();
+    assert_eq!(stored, wanted);
+    assert_eq!(store.blob(&id("fox"), &file.0, file.1.len() as u64).await.unwrap(), file.1);
+    assert_eq!(store.read(&id("fox")).await.unwrap(), (wanted.clone(), fox.served()));
+    assert_eq!(store.totals().await.unwrap(), Totals::of(&wanted));
+
+    let reopened = {
+        drop(store);
+        reopen(&root).await
+    };
+    let bare = fox.manifest.clone();
+    reopened.amend(&id("fox"), Vec::new(), move |_| Ok(bare)).await.unwrap();
+    let gone = reopened.blob(&id("fox"), &file.0, file.1.len() as u64).await;
+    assert!(matches!(gone, Err(Error::Corrupt { .. })), "{gone:?}");
+    assert_eq!(reopened.manifest(&id("fox")).await.unwrap(), fox.manifest);
+}
+
+#[tokio::test]
+async fn an_amendment_that_is_refused_changes_nothing() {
+    let (store, _root) = open().await;
+    let fox = image("fox", "a fox");
+    commit_new(&store, &fox).await;
+    let (wanted, blobs) = with_variant(&fox, "w=64");
+    let renamed = Manifest { id: id("hen"), ..fox.manifest.clone() };
+    let missing = store.amend(&id("fox"), Vec::new(), move |_| Ok(wanted)).await;
+    assert!(matches!(missing, Err(Error::Invalid(_))), "{missing:?}");
+    let unnamed = store.amend(&id("fox"), blobs, |manifest| Ok(Manifest { refined: true, ..manifest })).await;
+    assert!(matches!(unnamed, Err(Error::Invalid(_))), "{unnamed:?}");
+    assert!(store.amend(&id("fox"), Vec::new(), move |_| Ok(renamed)).await.is_err());
+    assert!(matches!(store.amend(&id("hen"), Vec::new(), Ok).await, Err(Error::NotFound)));
+    assert!(store.amend(&id("fox"), Vec::new(), |_| Err(Error::NotFound)).await.is_err());
+    assert_eq!(store.manifest(&id("fox")).await.unwrap(), fox.manifest);
+    assert_eq!(listed(&store).await, ["fox"]);
 }

@@ -166,11 +166,12 @@ async fn assert_whole(store: &Store, root: &TempDir, states: &[&[&Image]], momen
     for manifest in &manifests {
         let (read, bytes) = store.read(&manifest.id).await.unwrap();
         assert_eq!(read, *manifest, "{moment}");
-        assert_eq!(orbit_model::Digest::of(&bytes), manifest.image.digest, "{moment}");
+        assert_eq!(Digest::of(&bytes), manifest.image.digest, "{moment}");
         let source = store.source(&manifest.id).await.unwrap().1;
-        assert_eq!(orbit_model::Digest::of(&source), manifest.source.digest, "{moment}");
+        assert_eq!(Digest::of(&source), manifest.source.digest, "{moment}");
     }
-    assert_eq!(files_of(root).len(), 3 * manifests.len(), "{moment}");
+    let files: usize = manifests.iter().map(|manifest| 1 + manifest.files().count()).sum();
+    assert_eq!(files_of(root).len(), files, "{moment}");
     assert_eq!(store.ids(None, 10).await.unwrap().len(), manifests.len(), "{moment}");
     let sum: u64 = manifests.iter().map(Manifest::stored_bytes).sum();
     let totals = store.totals().await.unwrap();
@@ -228,6 +229,19 @@ async fn a_replacement_that_crashes_leaves_the_old_image_or_the_new() {
     let steps =
         crash_everywhere(&[&old], &[&new], async |store: &Store| new.commit(store, expect).await.map(|_| ())).await;
     assert_eq!(steps, 6, "intent, two blobs, manifest, old blobs, row");
+}
+
+#[tokio::test]
+async fn an_amendment_that_crashes_leaves_the_image_with_its_variant_or_without() {
+    let fox = image("fox", "a fox");
+    let (manifest, blobs) = with_variant(&fox, "w=64");
+    let amended = Image { manifest: manifest.clone(), blobs: fox.blobs.clone() };
+    let steps = crash_everywhere(&[&fox], &[&amended], async |store: &Store| {
+        let manifest = manifest.clone();
+        store.amend(&fox.manifest.id, blobs.clone(), move |_| Ok(manifest)).await.map(|_| ())
+    })
+    .await;
+    assert_eq!(steps, 5, "intent, blob, manifest, what is left over, row");
 }
 
 #[tokio::test]
