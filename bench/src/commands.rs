@@ -6,6 +6,7 @@ pub(crate) mod figures;
 pub(crate) mod hit_cost;
 pub(crate) mod hit_ratio;
 pub(crate) mod ingest;
+pub(crate) mod pixels;
 pub(crate) mod reference;
 pub(crate) mod size;
 pub(crate) mod soak;

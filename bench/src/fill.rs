@@ -19,15 +19,27 @@ const LINKED: u64 = 10_000;
 
 /// Puts `png` under `PREFIX0` and so on, `count` ids in all, into a new store; only the first is in the index.
 pub(crate) fn store(store: &Path, logs: &Path, prefix: &str, png: &[u8], count: u64) -> Result<()> {
+    store_of(store, logs, prefix, (&[png.to_vec()], count))
+}
+
+/// The same with several pictures in turn, which are in the index once each.
+pub(crate) fn store_of(store: &Path, logs: &Path, prefix: &str, (pngs, count): (&[Vec<u8>], u64)) -> Result<()> {
     let id = |n: u64| format!("{prefix}{n}");
     let serve = Orbit::serve(store, logs)?;
-    serve.put(&id(0), png)?;
+    for (n, png) in (0..).zip(pngs) {
+        serve.put(&id(n), png)?;
+    }
     drop(serve);
     let images = store.join("images");
-    for n in 1..count {
-        let (from, files): (_, Duplicate) = match n % LINKED {
-            0 => (id(0), |from, to| fs::copy(from, to).map(|_| ())),
-            past => (id(n - past), |from, to| fs::hard_link(from, to)),
+    let pictures = pngs.len() as u64;
+    for n in pictures..count {
+        // The first of those that share a file is a copy of what was uploaded, and the others are links to it.
+        let (picture, group) = (n % pictures, n / pictures / LINKED);
+        let first = group * pictures * LINKED + picture;
+        let (from, files): (_, Duplicate) = if first == n {
+            (id(picture), |from, to| fs::copy(from, to).map(|_| ()))
+        } else {
+            (id(first), |from, to| fs::hard_link(from, to))
         };
         copy(&images, &from, &id(n), files).with_context(|| format!("copying {from} as {}", id(n)))?;
     }

@@ -4,7 +4,8 @@
 //! commit; `figures` then puts the tables into the docs. `bench/README.md` tells how to run them.
 //!
 //! From the top down: `commands` take measurements; `baseline`, `orbit` and `caches` start what is measured (as `peer`s),
-//! `limit` is the least to measure them by; `measure` joins `load` and `cpu`; `trace` replays requests against caches;
+//! `limit` is the least to measure them by; `measure` joins `load` and `cpu`; `trace` replays requests against caches; `lab`
+//! encodes pictures beside other libraries;
 //! `results`, `table`, `plot` and `figures` keep and show what came out.
 
 mod ask;
@@ -15,6 +16,7 @@ mod commands;
 mod cpu;
 mod figures;
 mod fill;
+mod lab;
 mod limit;
 mod load;
 mod machine;
@@ -31,6 +33,8 @@ mod trace;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+
+use commands::pixels;
 
 /// Measures Orbit, and the design it replaces in the same run.
 #[derive(Debug, Parser)]
@@ -68,6 +72,18 @@ enum Command {
     /// One step of `disk-engines`, in a process that can be killed.
     #[command(hide = true)]
     DiskEnginesWorker(commands::disk_engines::worker::Arguments),
+    /// A PNG to WebP: our two passes beside Pillow, sharp and libvips.
+    PixelsIngest(pixels::Arguments),
+    /// 1024 pixels to 256 beside sharp, Pillow and libvips.
+    PixelsThumbnail(pixels::Arguments),
+    /// Bytes against score of every encoder, and the time of AVIF.
+    PixelsAvif(pixels::Arguments),
+    /// What `q=auto` saves and costs.
+    PixelsAuto(pixels::Arguments),
+    /// Renditions a second that nobody has asked for before, beside ipx and next/image.
+    PixelsServe(pixels::Arguments),
+    /// What a placeholder costs.
+    PixelsPlaceholder(pixels::Arguments),
     /// Puts the tables of bench/results/ between the markers in README.md and docs/.
     Figures,
 }
@@ -86,6 +102,12 @@ fn main() -> Result<()> {
         Command::HitRatio(arguments) => commands::hit_ratio::run(&arguments),
         Command::DiskEngines(arguments) => commands::disk_engines::run(&arguments),
         Command::DiskEnginesWorker(arguments) => commands::disk_engines::worker::run(&arguments),
+        Command::PixelsIngest(arguments) => pixels::ingest::run(&arguments),
+        Command::PixelsThumbnail(arguments) => pixels::thumbnail::run(&arguments),
+        Command::PixelsAvif(arguments) => pixels::avif::run(&arguments),
+        Command::PixelsAuto(arguments) => pixels::auto::run(&arguments),
+        Command::PixelsServe(arguments) => pixels::serve::run(&arguments),
+        Command::PixelsPlaceholder(arguments) => pixels::placeholder::run(&arguments),
         Command::Figures => commands::figures::run(),
     }
 }

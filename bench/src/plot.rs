@@ -3,6 +3,8 @@
 //! Panels stand two in a row and are compared by their lengths; the value stands at each bar's end. The picture has
 //! its own light background, so that it reads the same in light and dark pages.
 
+pub(crate) mod lines;
+
 use std::path::Path;
 
 use anyhow::{Context, Result};

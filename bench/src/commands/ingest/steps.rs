@@ -94,6 +94,7 @@ fn describe(number: usize, source: &[u8], encoded: Encoded) -> Result<(Manifest,
             bytes: webp.len() as u64,
             digest: webp_digest,
         },
+        refined: false,
         placeholder: encoded.placeholder,
         variants: Vec::new(),
     };
