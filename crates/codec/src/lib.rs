@@ -7,7 +7,7 @@
 //! - [`transform()`]: a rendition of another size, shape, format or quality.
 //!
 //! They share what their steps are made of: [`probe()`] and `decode` read, `steps` change pixels, `encode` writes, `quality`
-//! searches, `provenance` marks.
+//! searches, `label` says where it comes from.
 //!
 //! Synchronous and CPU only: no I/O, no async, no clock but the stopwatches of [`Timings`] and [`Stop`]. The services call it
 //! from a bounded blocking pool. It knows nothing of ids, stores or HTTP.
@@ -17,6 +17,7 @@ mod decode;
 mod encode;
 mod error;
 mod ingest;
+mod label;
 mod limits;
 mod pixels;
 mod placeholder;

@@ -4,15 +4,16 @@
 //! 2. `steps::orient`, `steps::colour`: upright, and in sRGB unless the variant keeps a wide gamut.
 //! 3. `steps::resize`: never larger than the image, unless asked.
 //! 4. `quality` and `encode`: the format's encoder, once or as often as the search needs.
-//! 5. `provenance`: what says that a machine made it.
+//! 5. `label`: what says that a machine made it, and which colours its numbers mean.
 //!
 //! An animation that keeps its frames goes through [`crate::animation`] instead.
 
-use orbit_model::variant::{Quality as Asked, Target};
+use orbit_model::variant::{Gamut, Quality as Asked, Target};
 use orbit_model::{Format, Variant};
 
+use crate::label::Label;
 use crate::pixels::Pixels;
-use crate::provenance::{self, Mark};
+use crate::provenance::Mark;
 use crate::steps::resize;
 use crate::{Error, Limits, Quality, Stop, animation, decode, encode, placeholder, probe, quality, steps};
 
@@ -69,7 +70,11 @@ pub fn transform(bytes: &[u8], variant: &Variant, terms: &Terms) -> Result<Rende
     let decoded = decode::decode(bytes, probe, &terms.limits)?;
     terms.stop.check()?;
     let oriented = steps::orient::orient(decoded.pixels, decoded.orientation);
-    let pixels = steps::colour::to_srgb(oriented, decoded.icc.as_deref());
+    let wanted = match variant.target {
+        Some(Target::ThumbHash) => Gamut::Srgb,
+        _ => variant.gamut.unwrap_or_default(),
+    };
+    let (pixels, gamut) = steps::colour::convert(oriented, decoded.icc.as_deref(), wanted);
     terms.stop.check()?;
     if variant.target == Some(Target::ThumbHash) {
         return thumbhash(&pixels);
@@ -77,11 +82,11 @@ pub fn transform(bytes: &[u8], variant: &Variant, terms: &Terms) -> Result<Rende
     let pixels = resize::resize(pixels, &variant)?;
     terms.stop.check()?;
     let format = variant.format().unwrap_or(Format::Webp);
-    let (bytes, quality) = write(&pixels, format, &variant, terms)?;
-    let bytes = match terms.mark {
-        Some(mark) => provenance::mark(bytes, format, mark)?,
-        None => bytes,
-    };
+    let label = Label { mark: terms.mark, gamut };
+    // What is said beside the pixels has to fit too.
+    let max_bytes = variant.max_bytes.map(|max_bytes| max_bytes.saturating_sub(label.max_bytes()));
+    let (bytes, quality) = write(&pixels, format, &Variant { max_bytes, ..variant }, terms)?;
+    let bytes = label.write(bytes, format)?;
     Ok(Rendered { format: Some(format), width: pixels.width, height: pixels.height, quality, bytes })
 }
 

@@ -1,7 +1,9 @@
 //! PNG, by the crate `png`: every depth and colour type, interlaced or not; of an APNG its first image.
 //!
 //! Samples of 16 bits are cut to 8, which is what is written later anyway. Text chunks are skipped unread, and what
-//! a compressed profile may unfold to is bounded.
+//! a compressed profile may unfold to is bounded. What else than a profile says what the numbers mean becomes one.
+
+mod meaning;
 
 use std::io::Cursor;
 
@@ -34,8 +36,20 @@ pub(crate) fn decode(bytes: &[u8], probe: Probe) -> Result<Decoded, Error> {
     reader.next_frame(&mut pixels.samples).map_err(refuse)?;
 
     let info = reader.info();
-    let icc = info.icc_profile.as_ref().map(|profile| profile.to_vec());
+    if meaning::is_narrow(info) {
+        widen(&mut pixels);
+    }
+    let icc = meaning::profile(info, matches!(layout, Layout::Grey | Layout::GreyAlpha));
     Ok(Decoded { pixels, icc, orientation: exif::orientation(info.exif_metadata.as_deref()) })
+}
+
+/// Stretches the colours to the full range; alpha has no other.
+fn widen(pixels: &mut Pixels) {
+    let channels = pixels.layout.channels();
+    let colours = if matches!(pixels.layout, Layout::GreyAlpha | Layout::Rgba) { channels - 1 } else { channels };
+    for pixel in pixels.samples.chunks_exact_mut(channels) {
+        pixel[..colours].iter_mut().for_each(|sample| *sample = meaning::widen(*sample));
+    }
 }
 
 fn refuse(error: DecodingError) -> Error {

@@ -1,13 +1,18 @@
-//! Converts pixels to sRGB, because the profile that says what they are is not written on.
+//! Gives the numbers of pixels one meaning: sRGB, or Display P3 where a variant keeps more colours than that.
 //!
 //! A step of every verb of the crate. A profile that is broken, or is of another colour space than the pixels,
 //! is ignored, as browsers do. Afterwards there is RGB, or RGBA where there was alpha, and nothing else.
 
+mod wide;
+
 use std::sync::Arc;
 
 use moxcms::{ColorProfile, DataColorSpace, Transform8BitExecutor, TransformOptions};
+use orbit_model::variant::Gamut;
 
 use crate::pixels::{Layout, Pixels};
+
+pub(crate) use self::wide::display_p3;
 
 type Transform = Arc<Transform8BitExecutor>;
 
@@ -16,20 +21,33 @@ const BATCH: usize = 2048;
 
 /// Gives the image in sRGB, as RGB or RGBA.
 pub(crate) fn to_srgb(pixels: Pixels, icc: Option<&[u8]>) -> Pixels {
-    let transform = icc.and_then(|icc| transform(icc, pixels.layout));
-    match pixels.layout {
-        Layout::Grey | Layout::GreyAlpha => grey_to_srgb(&pixels, transform.as_ref()),
-        Layout::Cmyk => inks_to_srgb(&pixels, transform.as_ref()),
-        Layout::Rgb | Layout::Rgba => match transform {
-            Some(transform) if changes_colours(&transform, pixels.layout) => rgb_to_srgb(pixels, &transform),
-            _ => pixels,
-        },
-    }
+    convert(pixels, icc, Gamut::Srgb).0
 }
 
-/// The way from a profile to sRGB; `None` where the profile is of no use for such pixels.
-fn transform(icc: &[u8], layout: Layout) -> Option<Transform> {
-    let profile = ColorProfile::new_from_slice(icc).ok()?;
+/// Gives the image as RGB or RGBA, and says in which colours: Display P3 where that is wanted and the profile has
+/// colours that sRGB lacks, else sRGB.
+pub(crate) fn convert(pixels: Pixels, icc: Option<&[u8]>, wanted: Gamut) -> (Pixels, Gamut) {
+    let profile = icc.and_then(|icc| ColorProfile::new_from_slice(icc).ok());
+    let to = |target: &ColorProfile| transform(profile.as_ref()?, target, pixels.layout);
+    let wide = match wanted {
+        Gamut::Wide => to(&ColorProfile::new_display_p3()).filter(|it| wide::exceeds_srgb(it, pixels.layout)),
+        Gamut::Srgb => None,
+    };
+    let gamut = if wide.is_some() { Gamut::Wide } else { Gamut::Srgb };
+    let transform = wide.or_else(|| to(&ColorProfile::new_srgb()));
+    let pixels = match pixels.layout {
+        Layout::Grey | Layout::GreyAlpha => grey_to_rgb(&pixels, transform.as_ref()),
+        Layout::Cmyk => inks_to_rgb(&pixels, transform.as_ref()),
+        Layout::Rgb | Layout::Rgba => match transform {
+            Some(transform) if changes_colours(&transform, pixels.layout) => rgb_to_rgb(pixels, &transform),
+            _ => pixels,
+        },
+    };
+    (pixels, gamut)
+}
+
+/// The way from a profile to a target; `None` where the profile is of no use for such pixels.
+fn transform(profile: &ColorProfile, target: &ColorProfile, layout: Layout) -> Option<Transform> {
     let (space, from, to) = match layout {
         Layout::Grey | Layout::GreyAlpha => (DataColorSpace::Gray, moxcms::Layout::Gray, moxcms::Layout::Rgb),
         Layout::Rgb => (DataColorSpace::Rgb, moxcms::Layout::Rgb, moxcms::Layout::Rgb),
@@ -40,7 +58,7 @@ fn transform(icc: &[u8], layout: Layout) -> Option<Transform> {
     if profile.color_space != space {
         return None;
     }
-    profile.create_transform_8bit(from, &ColorProfile::new_srgb(), to, TransformOptions::default()).ok()
+    profile.create_transform_8bit(from, target, to, TransformOptions::default()).ok()
 }
 
 /// Whether a transform moves any colour of a grid by more than one level. Most profiles are some edition of sRGB, and
@@ -58,7 +76,7 @@ fn changes_colours(transform: &Transform, layout: Layout) -> bool {
         && grid.iter().zip(&converted).any(|(before, after)| before.abs_diff(*after) > 1)
 }
 
-fn rgb_to_srgb(mut pixels: Pixels, transform: &Transform) -> Pixels {
+fn rgb_to_rgb(mut pixels: Pixels, transform: &Transform) -> Pixels {
     let mut copy = Vec::with_capacity(BATCH * pixels.layout.channels());
     for batch in pixels.samples.chunks_mut(BATCH * pixels.layout.channels()) {
         copy.clear();
@@ -72,7 +90,7 @@ fn rgb_to_srgb(mut pixels: Pixels, transform: &Transform) -> Pixels {
 }
 
 /// There are only 256 greys, so that a table of them is the whole conversion.
-fn grey_to_srgb(pixels: &Pixels, transform: Option<&Transform>) -> Pixels {
+fn grey_to_rgb(pixels: &Pixels, transform: Option<&Transform>) -> Pixels {
     let mut table: Vec<[u8; 3]> = (0..=255).map(|grey| [grey; 3]).collect();
     if let Some(transform) = transform {
         let greys: Vec<u8> = (0..=255).collect();
@@ -95,7 +113,7 @@ fn grey_to_srgb(pixels: &Pixels, transform: Option<&Transform>) -> Pixels {
     Pixels { width, height, layout: Layout::Rgba, samples: colours.into_flattened() }
 }
 
-fn inks_to_srgb(pixels: &Pixels, transform: Option<&Transform>) -> Pixels {
+fn inks_to_rgb(pixels: &Pixels, transform: Option<&Transform>) -> Pixels {
     let (inks, _) = pixels.samples.as_chunks::<4>();
     let mut colours = vec![[0; 3]; inks.len()];
     for (inks, colours) in inks.chunks(BATCH).zip(colours.chunks_mut(BATCH)) {
@@ -117,37 +135,4 @@ fn without_profile([cyan, magenta, yellow, black]: [u8; 4]) -> [u8; 3] {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_broken_profile_leaves_the_pixels_alone() {
-        let pixels = Pixels { width: 1, height: 1, layout: Layout::Rgb, samples: vec![10, 20, 30] };
-        for icc in [&b""[..], b"not a profile", &[0; 4096]] {
-            assert_eq!(to_srgb(pixels.clone(), Some(icc)), pixels);
-        }
-    }
-
-    #[test]
-    fn an_srgb_profile_changes_nothing_and_a_wide_one_does() {
-        let srgb = transform(&ColorProfile::new_srgb().encode().unwrap(), Layout::Rgb).unwrap();
-        assert!(!changes_colours(&srgb, Layout::Rgb));
-        let wide = transform(&ColorProfile::new_display_p3().encode().unwrap(), Layout::Rgba).unwrap();
-        assert!(changes_colours(&wide, Layout::Rgba));
-    }
-
-    #[test]
-    fn a_profile_of_another_colour_space_is_ignored() {
-        let icc = ColorProfile::new_display_p3().encode().unwrap();
-        let pixels = Pixels { width: 2, height: 1, layout: Layout::GreyAlpha, samples: vec![7, 255, 200, 0] };
-        assert_eq!(to_srgb(pixels, Some(&icc)).samples, [7, 7, 7, 255, 200, 200, 200, 0]);
-    }
-
-    #[test]
-    fn inks_without_a_profile_take_away_light() {
-        assert_eq!(without_profile([0, 0, 0, 0]), [255, 255, 255]);
-        assert_eq!(without_profile([255, 0, 0, 0]), [0, 255, 255]);
-        assert_eq!(without_profile([0, 0, 0, 255]), [0, 0, 0]);
-        assert_eq!(without_profile([0, 128, 255, 51]), [204, 102, 0]);
-    }
-}
+mod tests;
