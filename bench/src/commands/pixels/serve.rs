@@ -39,7 +39,7 @@ struct Case {
 const CASES: [Case; 3] = [
     Case { name: "WebP 640", format: "webp", width: 640, requests: 240 },
     Case { name: "WebP 256", format: "webp", width: 256, requests: 360 },
-    Case { name: "AVIF 640", format: "avif", width: 640, requests: 36 },
+    Case { name: "AVIF 640", format: "avif", width: 640, requests: 24 },
 ];
 
 /// One server in one case.
