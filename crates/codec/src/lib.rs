@@ -19,6 +19,7 @@ mod error;
 mod ingest;
 mod label;
 mod limits;
+pub mod memory;
 mod pixels;
 mod placeholder;
 mod probe;
