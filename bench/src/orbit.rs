@@ -101,7 +101,8 @@ impl Orbit {
     }
 }
 
-/// The binary to measure, without settings from the environment.
+/// The binary to measure, without settings from the environment. Images stay as they were stored: what is measured is not
+/// to share the machine with the second pass over them, and their bytes are compared with what was uploaded.
 fn command() -> Result<Command> {
     let built = || results::project().join("target/release/orbit");
     let path = std::env::var_os("ORBIT_BIN").map_or_else(built, PathBuf::from);
@@ -112,5 +113,6 @@ fn command() -> Result<Command> {
             command.env_remove(name);
         }
     }
+    command.env("ORBIT_REFINE", "off");
     Ok(command)
 }
