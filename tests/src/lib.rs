@@ -3,7 +3,7 @@
 //! One file a behaviour, each test a sentence; `harness` starts, asks and stops. All of it is one test binary.
 //!
 //! - in and out: `upload`, `serve`, `list`, `edge_alone`, `generate`
-//! - the edge as a cache: `policy`, `parts`, `keys`, `told`; in a storm `coalesce`; where it is old or the origin fails `stale`
+//! - the edge as a cache: `policy`, `parts`, `keys`, `variants_at_edge`, `told`; in a storm `coalesce`; where it is old or the origin fails `stale`
 //! - the edge as a proxy: `pass`, `backends`
 //! - away, and never again: `purge`, `edge_purge`
 //! - when things end badly: `crash`, `shutdown`, `limits`, `disk`
@@ -61,3 +61,5 @@ mod tls;
 mod told;
 #[cfg(test)]
 mod upload;
+#[cfg(test)]
+mod variants_at_edge;
