@@ -10,6 +10,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::pixels::{Layout, Pixels};
 
+mod labels;
+
 /// Levels by which two sound decoders may differ: rounding of a JPEG's transform, of a profile's tables.
 const DECODER_TOLERANCE: u8 = 3;
 /// Levels that WebP at quality 85 may add in the middle of a patch that is smaller than its blocks of chroma.

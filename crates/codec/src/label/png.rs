@@ -13,8 +13,9 @@ const XMP: &[u8] = b"XML:com.adobe.xmp\0\0\0\0\0";
 
 pub(super) fn label(bytes: Vec<u8>, xmp: Option<&str>, icc: Option<&[u8]>) -> Result<Vec<u8>, Error> {
     let mut png = Png::from_bytes(bytes.into()).map_err(|error| unlike(Format::Png, error))?;
-    if png.chunks().first().is_none_or(|chunk| chunk.kind() != *b"IHDR") {
-        return Err(unlike(Format::Png, "its first chunk is no header"));
+    let kind = |chunk: Option<&PngChunk>| chunk.map(PngChunk::kind);
+    if (kind(png.chunks().first()), kind(png.chunks().last())) != (Some(*b"IHDR"), Some(*b"IEND")) {
+        return Err(unlike(Format::Png, "it has no beginning or no end"));
     }
     if let Some(xmp) = xmp {
         let contents = [XMP, xmp.as_bytes()].concat();

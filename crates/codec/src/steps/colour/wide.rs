@@ -10,7 +10,7 @@ use crate::pixels::Layout;
 const MARGIN: f32 = 0.02;
 /// Linear light of Display P3 as linear light of sRGB; both have the white of D65.
 const P3_TO_SRGB: [[f32; 3]; 3] =
-    [[1.224_940, -0.224_940, 0.0], [-0.042_057, 1.042_057, 0.0], [-0.019_638, -0.078_636, 1.098_274]];
+    [[1.224_94, -0.224_94, 0.0], [-0.042_057, 1.042_057, 0.0], [-0.019_638, -0.078_636, 1.098_274]];
 
 /// Display P3 as an ICC profile of version 4, which tests/fixtures/make_trouble.py writes.
 pub(crate) fn display_p3() -> &'static [u8] {
