@@ -3,6 +3,7 @@
 //! One file a behaviour, each test a sentence; `harness` starts, asks and stops. All of it is one test binary.
 //!
 //! - in and out: `upload`, `serve`, `list`, `edge_alone`, `generate`
+//! - what an image says of itself: `marks`
 //! - the edge as a cache: `policy`, `parts`, `keys`, `variants_at_edge`, `told`; in a storm `coalesce`; where it is old or the origin fails `stale`
 //! - the edge as a proxy: `pass`, `backends`
 //! - away, and never again: `purge`, `edge_purge`
@@ -39,6 +40,8 @@ mod keys;
 mod limits;
 #[cfg(test)]
 mod list;
+#[cfg(test)]
+mod marks;
 #[cfg(test)]
 mod observe;
 #[cfg(test)]
