@@ -26,7 +26,7 @@ fn help_names_every_command() {
     assert_eq!(help.code, Some(0));
     for command in [
         "serve", "origin", "edge", "demo", "put", "get", "ls", "meta", "generate", "purge", "reindex", "stats",
-        "doctor", "config",
+        "doctor", "config", "convert",
     ] {
         assert!(help.text().contains(&format!("\n  {command} ")), "{command}: {}", help.text());
         let own = orbit(&[command, "--help"], &[], &[]);

@@ -10,7 +10,7 @@
 //! - when things end badly: `crash`, `shutdown`, `limits`, `disk`
 //! - how clients connect, and those who dawdle: `connections`, `tls`
 //! - who may: `access`; who looks on: `observe`
-//! - the command line: `cli`
+//! - the command line: `cli`, `convert`
 
 #[cfg(test)]
 mod access;
@@ -22,6 +22,8 @@ mod cli;
 mod coalesce;
 #[cfg(test)]
 mod connections;
+#[cfg(test)]
+mod convert;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::commands::{config, demo, doctor, edge, generate, get, ls, meta, origin, purge, put, reindex, serve, stats};
+use crate::commands::{
+    config, convert, demo, doctor, edge, generate, get, ls, meta, origin, purge, put, reindex, serve, stats,
+};
 use crate::settings;
 use crate::telemetry::Telemetry;
 
@@ -60,6 +62,8 @@ pub(crate) enum Command {
     Stats(stats::Stats),
     /// Check configuration, storage, server, headers and a round trip, and say what to do
     Doctor(doctor::Doctor),
+    /// Convert files and folders of images on this machine, without a server
+    Convert(convert::Convert),
     /// Show the settings and where each comes from
     Config(config::Config),
 }
@@ -80,6 +84,7 @@ impl Command {
             Self::Reindex(command) => command.run(),
             Self::Stats(command) => command.run(),
             Self::Doctor(command) => command.run(|name| settings::knows(&Cli::command(), name)),
+            Self::Convert(command) => command.run(),
             Self::Config(command) => command.run(&Cli::command()),
         }
     }

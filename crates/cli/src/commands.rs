@@ -1,6 +1,7 @@
 //! One file a command: its flags, and what it does.
 
 pub(crate) mod config;
+pub(crate) mod convert;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod edge;

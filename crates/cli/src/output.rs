@@ -134,6 +134,15 @@ pub(crate) fn size(bytes: u64) -> String {
     ByteSize(bytes).to_string()
 }
 
+/// By how much something has shrunk, in words.
+pub(crate) fn saved(before: u64, after: u64) -> String {
+    if before == 0 {
+        return "-".to_owned();
+    }
+    let percent = 100.0 * (1.0 - after as f64 / before as f64);
+    if percent >= 0.0 { format!("{percent:.0}% saved") } else { format!("{:.0}% larger", -percent) }
+}
+
 fn write(parts: &[&[u8]]) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     let written = parts.iter().try_for_each(|part| stdout.write_all(part)).and_then(|()| stdout.flush());
@@ -158,6 +167,15 @@ mod tests {
         let error = anyhow::Error::new(Failure::new(Exit::Conflict, "taken")).context("fox.png");
         assert_eq!(report(&error), ExitCode::from(4));
         assert_eq!(report(&anyhow::anyhow!("other")), ExitCode::from(1));
+    }
+
+    #[test]
+    fn what_is_saved_reads_as_a_percentage() {
+        for (before, after, expected) in
+            [(1000, 250, "75% saved"), (1000, 1000, "0% saved"), (100, 150, "50% larger"), (0, 0, "-")]
+        {
+            assert_eq!(saved(before, after), expected);
+        }
     }
 
     #[test]

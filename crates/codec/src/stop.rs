@@ -51,6 +51,6 @@ impl Stop {
 
 impl webpx::Stop for Stop {
     fn check(&self) -> Result<(), webpx::StopReason> {
-        Self::check(self).map_err(|_| webpx::StopReason::Cancelled)
+        Self::check(self).map_err(|_told_by_check| webpx::StopReason::Cancelled)
     }
 }

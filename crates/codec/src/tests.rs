@@ -10,7 +10,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::pixels::{Layout, Pixels};
 
+mod broken;
 mod labels;
+mod pngsuite;
+mod stops;
 
 /// Levels by which two sound decoders may differ: rounding of a JPEG's transform, of a profile's tables.
 const DECODER_TOLERANCE: u8 = 3;

@@ -4,7 +4,7 @@
 //! add it up at the end. One file that fails does not stop the others; a server that is away or refuses stops them
 //! all. What the server makes of an image is not known here.
 
-mod inputs;
+pub(super) mod inputs;
 mod upload;
 
 use std::process::ExitCode;
@@ -184,7 +184,7 @@ impl Tally {
             self.failures.len().to_string(),
             output::size(before),
             output::size(after),
-            upload::saved(before, after),
+            output::saved(before, after),
         ]
     }
 

@@ -147,7 +147,7 @@ fn an_animated_webp_shows_what_libwebp_shows_of_it() {
         let (mut shown, mut times) = (Vec::new(), Vec::new());
         let each = |pixels: Pixels, milliseconds| {
             times.push(milliseconds);
-            shown.push(pixels.samples);
+            shown.push(with_alpha(pixels));
             Ok(true)
         };
         source.show(source.open().unwrap(), each).unwrap();
@@ -158,6 +158,14 @@ fn an_animated_webp_shows_what_libwebp_shows_of_it() {
             assert_eq!(far, 0, "flags {flags}, frame {index}");
         }
         assert_eq!(read(&render(&webp, "anim=1", &Terms::default()).unwrap().bytes).loops, 2);
+    }
+}
+
+/// RGBA, whatever the steps have made of it.
+fn with_alpha(pixels: Pixels) -> Vec<u8> {
+    match pixels.layout.channels() {
+        3 => pixels.samples.as_chunks::<3>().0.iter().flat_map(|&[red, green, blue]| [red, green, blue, 255]).collect(),
+        _ => pixels.samples,
     }
 }
 

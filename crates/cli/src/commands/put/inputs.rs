@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::client::{Exit, Failure};
 
-const EXTENSIONS: [&str; 5] = ["png", "jpg", "jpeg", "webp", "gif"];
+pub(in crate::commands) const EXTENSIONS: [&str; 5] = ["png", "jpg", "jpeg", "webp", "gif"];
 
 /// One image to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,10 +57,8 @@ pub(super) fn gather(names: &[String]) -> Result<Vec<Input>, Failure> {
         }
         let path = Path::new(name);
         let found = fs::metadata(path).and_then(|metadata| {
-            if metadata.is_dir() {
-                return search(path, &mut inputs);
-            }
-            inputs.push(Input::File(path.to_owned()));
+            let files = if metadata.is_dir() { images(path)? } else { vec![path.to_owned()] };
+            inputs.extend(files.into_iter().map(Input::File));
             Ok(())
         });
         found.map_err(|error| {
@@ -76,15 +74,22 @@ pub(super) fn gather(names: &[String]) -> Result<Vec<Input>, Failure> {
     Ok(inputs)
 }
 
-fn search(folder: &Path, inputs: &mut Vec<Input>) -> io::Result<()> {
+/// The images in a folder and the folders in it, in the order of the alphabet.
+pub(in crate::commands) fn images(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    search(folder, &mut found)?;
+    Ok(found)
+}
+
+fn search(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
         if entry.file_type()?.is_dir() {
-            search(&path, inputs)?;
+            search(&path, found)?;
         } else if is_image(&path) && path.is_file() {
-            inputs.push(Input::File(path));
+            found.push(path);
         }
     }
     Ok(())

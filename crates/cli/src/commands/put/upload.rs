@@ -96,7 +96,7 @@ impl Stored {
     pub(super) fn sentence(&self) -> String {
         let (before, after) = (output::size(self.before), output::size(self.image.bytes));
         let note = if self.new { "" } else { "  (there already)" };
-        let saved = saved(self.before, self.image.bytes);
+        let saved = output::saved(self.before, self.image.bytes);
         format!("{}  {}  {before} -> {after}  {saved}{note}", self.image.id, output::plain(&self.url))
     }
 }
@@ -108,15 +108,6 @@ fn cut_short(bytes: u64) -> Failure {
         .with_advice("It is likely larger than the server's limit: make it smaller, or raise that.")
 }
 
-/// By how much something has shrunk, in words.
-pub(super) fn saved(before: u64, after: u64) -> String {
-    if before == 0 {
-        return "-".to_owned();
-    }
-    let percent = 100.0 * (1.0 - after as f64 / before as f64);
-    if percent >= 0.0 { format!("{percent:.0}% saved") } else { format!("{:.0}% larger", -percent) }
-}
-
 /// The media type by the signature; what the server makes of the bytes is its own affair.
 fn media_type(bytes: &[u8]) -> &'static str {
     match bytes {
@@ -125,19 +116,5 @@ fn media_type(bytes: &[u8]) -> &'static str {
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => "image/webp",
         [b'G', b'I', b'F', b'8', ..] => "image/gif",
         _ => "application/octet-stream",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_saved_reads_as_a_percentage() {
-        for (before, after, expected) in
-            [(1000, 250, "75% saved"), (1000, 1000, "0% saved"), (100, 150, "50% larger"), (0, 0, "-")]
-        {
-            assert_eq!(saved(before, after), expected);
-        }
     }
 }
