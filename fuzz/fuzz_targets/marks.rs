@@ -17,7 +17,8 @@ fuzz_target!(|bytes: &[u8]| {
     let terms = Terms { limits, mark: Some(Mark::TrainedAlgorithmicMedia), ..Terms::default() };
     let Some((&choice, rest)) = bytes.split_first() else { return };
     let Some(source) = drawn(choice, rest).or_else(|| Some(rest.to_vec())) else { return };
-    let query = ["fm=webp&q=60", "fm=jpeg&q=60", "fm=png", "fm=avif&q=30", "fm=webp&q=60&anim=1"][usize::from(choice) % 5];
+    let query =
+        ["fm=webp&q=60", "fm=jpeg&q=60", "fm=png", "fm=avif&q=30", "fm=webp&q=60&anim=1"][usize::from(choice) % 5];
     let variant: Variant = query.parse().expect("these are whole");
     let rendered = match transform(&source, &variant, &terms) {
         Ok(rendered) => rendered,

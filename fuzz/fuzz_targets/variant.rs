@@ -8,7 +8,7 @@ use orbit_model::{Format, ImageId, VariantQuery};
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(value) = HeaderValue::from_bytes(bytes) {
-        accepts_avif(&HeaderMap::from_iter([(ACCEPT, value)]));
+        let _either = accepts_avif(&HeaderMap::from_iter([(ACCEPT, value)]));
     }
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if let Ok(next_image::Question::Held(id, query)) = next_image::parse(text) {

@@ -3,7 +3,7 @@
 //! 1. `gif`, `webp`: the frames, counted and measured before any is decoded, then decoded one at a time.
 //! 2. `canvas`: each laid onto what the ones before it left.
 //! 3. The steps of [`crate::transform()`]: upright, in sRGB, resized.
-//! 4. `write`: encoded against the one before, by libwebp.
+//! 4. `write`: encoded against the one before, by libwebp, with the label of [`crate::transform()`]; always in sRGB.
 //!
 //! No more than one frame of the source is held at a time, however many there are. [`crate::Stop`] is asked between them.
 
@@ -12,17 +12,18 @@ mod gif;
 mod webp;
 mod write;
 
-use orbit_model::variant::Quality as Asked;
+use orbit_model::variant::{Gamut, Quality as Asked};
 use orbit_model::{Format, Variant};
 
 use self::canvas::Canvas;
 use crate::decode::Decoded;
+use crate::label::Label;
 use crate::pixels::Pixels;
 use crate::probe::{self, Probe};
 use crate::steps::orient::Orientation;
 use crate::steps::resize;
 use crate::transform::{Rendered, Terms};
-use crate::{Error, Quality, ingest, provenance, quality};
+use crate::{Error, Quality, ingest, quality};
 
 /// What comes out of a source that moves.
 struct Moving<'a> {
@@ -73,14 +74,15 @@ pub(crate) fn transform(bytes: &[u8], variant: &Variant, probe: Probe, terms: &T
         Some(Asked::Fixed(value)) => Quality::new(value).unwrap_or_default(),
         Some(Asked::Auto) | None => source.quality_by_eye()?,
     };
+    let label = Label { mark: terms.mark, gamut: Gamut::Srgb };
     let (bytes, quality) = match variant.max_bytes {
         None => (source.render(most)?, most),
-        Some(max_bytes) => quality::within(max_bytes, most, |quality| source.render(quality))?,
+        Some(max_bytes) => {
+            let max_bytes = max_bytes.saturating_sub(label.max_bytes());
+            quality::within(max_bytes, most, |quality| source.render(quality))?
+        }
     };
-    let bytes = match terms.mark {
-        Some(mark) => provenance::mark(bytes, Format::Webp, mark)?,
-        None => bytes,
-    };
+    let bytes = label.write(bytes, Format::Webp)?;
     let (width, height) = probe::riff::size(&bytes)
         .ok_or_else(|| Error::Internal(String::from("the animation that was written has no size")))?;
     Ok(Rendered { format: Some(Format::Webp), width, height, quality: quality.get(), bytes })

@@ -200,6 +200,17 @@ fn fixture(name: &str) -> Vec<u8> {
 }
 
 #[test]
+fn a_mark_changes_neither_frames_nor_times() {
+    let gif = gif_file(&[whole(RED, 9), whole(BLUE, 30)], Some(Repeat::Infinite));
+    let mark = Some(crate::Mark::TrainedAlgorithmicMedia);
+    let plain = read(&render(&gif, "anim=1", &Terms::default()).unwrap().bytes);
+    let marked = render(&gif, "anim=1", &Terms { mark, ..Terms::default() }).unwrap().bytes;
+    assert!(marked.windows(23).any(|word| word == b"trainedAlgorithmicMedia"));
+    let marked = read(&marked);
+    assert_eq!((marked.frames, marked.milliseconds), (plain.frames, plain.milliseconds));
+}
+
+#[test]
 fn one_frame_is_a_still_image() {
     let gif = gif_file(&[whole(RED, 5)], None);
     assert!(!is_animated(&gif, probe(&gif, &Limits::default()).unwrap()));
