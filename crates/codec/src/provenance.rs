@@ -17,15 +17,16 @@ pub enum Mark {
 }
 
 impl Mark {
-    /// An XMP packet (ISO 16684-1) that says so, without padding: nobody edits it in place.
+    /// An XMP packet (ISO 16684-1) that says so: read only, and so without padding.
     pub(crate) fn xmp(self) -> &'static str {
         match self {
             Self::TrainedAlgorithmicMedia => concat!(
+                "<?xpacket begin=\"\u{feff}\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>",
                 r#"<x:xmpmeta xmlns:x="adobe:ns:meta/">"#,
                 r#"<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">"#,
                 r#"<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/""#,
                 r#" Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"/>"#,
-                "</rdf:RDF></x:xmpmeta>",
+                r#"</rdf:RDF></x:xmpmeta><?xpacket end="r"?>"#,
             ),
         }
     }

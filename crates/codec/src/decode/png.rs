@@ -16,7 +16,8 @@ use crate::{Error, Limits, Probe};
 
 pub(crate) fn decode(bytes: &[u8], probe: Probe) -> Result<Decoded, Error> {
     let limits = png::Limits { bytes: Limits::MAX_METADATA_BYTES };
-    let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), limits);
+    let bytes = meaning::without_bad_chunks(bytes);
+    let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes.as_ref()), limits);
     decoder.set_ignore_text_chunk(true);
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     let mut reader = decoder.read_info().map_err(refuse)?;

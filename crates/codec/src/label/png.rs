@@ -21,8 +21,14 @@ pub(super) fn label(bytes: Vec<u8>, xmp: Option<&str>, icc: Option<&[u8]>) -> Re
         let contents = [XMP, xmp.as_bytes()].concat();
         png.chunks_mut().insert(1, PngChunk::new(*b"iTXt", contents.into()));
     }
-    if let Some(icc) = icc {
+    // A profile of three colours has no place in a file of greys, which are the same in it and in sRGB.
+    if let Some(icc) = icc.filter(|_| has_colours(&png)) {
         png.set_icc_profile(Some(icc.to_vec().into()));
     }
     Ok(png.encoder().bytes().into())
+}
+
+/// Whether the header's colour type is one with colours: bit 1 (PNG, third edition, section 11.2.1).
+fn has_colours(png: &Png) -> bool {
+    png.chunks().first().and_then(|header| header.contents().get(9)).is_some_and(|colour_type| colour_type & 2 != 0)
 }

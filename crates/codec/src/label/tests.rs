@@ -161,6 +161,18 @@ fn the_mark_is_well_formed_and_comes_before_the_pixels_of_a_png_and_a_jpeg() {
 }
 
 #[test]
+fn a_png_of_greys_gets_no_profile_of_colours() {
+    let both = Label { mark: Some(MARK), gamut: Gamut::Wide };
+    for (layout, is_there) in [(Layout::Grey, false), (Layout::GreyAlpha, false), (Layout::Rgb, true)] {
+        let plain = encode::png::encode_small(&Pixels::zeroed(3, 2, layout).unwrap()).unwrap();
+        let grey = plain[25] & 2 == 0;
+        let labelled = both.write(plain, Format::Png).unwrap();
+        assert_eq!(read(&labelled).icc.is_some(), is_there && !grey, "{layout:?}");
+        assert_eq!(exiftool(&labelled, &["-DigitalSourceType"])["DigitalSourceType"], SOURCE_TYPE, "{layout:?}");
+    }
+}
+
+#[test]
 fn what_no_encoder_of_ours_has_written_is_an_internal_error() {
     let both = Label { mark: Some(MARK), gamut: Gamut::Wide };
     for format in FORMATS {

@@ -3,6 +3,8 @@
 //! The order is that of the third edition, section 4.3: `cICP` before `iCCP` before `sRGB` before `gAMA` and `cHRM`. A
 //! chunk that says nothing that can be used is passed over.
 
+use std::borrow::Cow;
+
 use moxcms::{
     Chromaticity, CicpColorPrimaries, CicpProfile, ColorPrimaries, ColorProfile, MatrixCoefficients, ToneReprCurve,
     TransferCharacteristics, curve_from_gamma,
@@ -20,6 +22,33 @@ const GAMMA_TOLERANCE: f32 = 0.05;
 const CHROMATICITY_TOLERANCE: f32 = 0.003;
 /// `cHRM` of sRGB: white, red, green, blue.
 const SRGB_CHROMATICITIES: [(f32, f32); 4] = [(0.3127, 0.329), (0.64, 0.33), (0.3, 0.6), (0.15, 0.06)];
+
+/// The file without the chunks of code points and light levels that are not as they must be: the decoder would refuse the
+/// whole image for them, and browsers show it.
+pub(super) fn without_bad_chunks(png: &[u8]) -> Cow<'_, [u8]> {
+    const SIGNATURE_BYTES: usize = 8;
+    let mut kept = Cow::Borrowed(png);
+    let mut at = SIGNATURE_BYTES;
+    while let Some((head, rest)) = kept.get(at..).and_then(|chunk| chunk.split_first_chunk::<8>()) {
+        let [length @ .., _, _, _, _] = *head;
+        let Ok(length) = usize::try_from(u32::from_be_bytes(length)) else { break };
+        let end = at.saturating_add(length).saturating_add(12);
+        let Some(contents) = rest.get(..length).filter(|_| end <= kept.len()) else { break };
+        let is_good = match &head[4..] {
+            b"IDAT" => break,
+            b"cICP" => matches!(contents, [_, _, 0, 0 | 1]),
+            b"mDCV" => length == 24,
+            b"cLLI" => length == 8,
+            _ => true,
+        };
+        if is_good {
+            at = end;
+        } else {
+            kept.to_mut().drain(at..end);
+        }
+    }
+    kept
+}
 
 /// The profile of the pixels, unchecked; `None` where they are sRGB or nothing is said.
 pub(super) fn profile(info: &Info<'_>, is_grey: bool) -> Option<Vec<u8>> {
@@ -154,6 +183,25 @@ mod tests {
     #[test]
     fn narrow_range_is_stretched_and_cut() {
         assert_eq!([0, 16, 17, 126, 235, 255].map(widen), [0, 0, 1, 128, 255, 255]);
+    }
+
+    #[test]
+    fn chunks_that_the_decoder_would_choke_on_are_left_out() {
+        let chunk = |kind: &[u8; 4], data: &[u8]| {
+            [&u32::try_from(data.len()).unwrap().to_be_bytes()[..], kind, data, b"crc!"].concat()
+        };
+        let (head, tail) = ([&[0; 8][..], &chunk(b"IHDR", &[1; 13])].concat(), chunk(b"IDAT", &[2; 9]));
+        let good = [head.clone(), chunk(b"cICP", &[12, 13, 0, 1]), tail.clone()].concat();
+        assert!(matches!(without_bad_chunks(&good), Cow::Borrowed(_)));
+        let plain = [head.clone(), tail.clone()].concat();
+        for bad in [&[12, 13, 1, 1][..], &[12, 13, 0, 2], &[12, 13, 0, 1, 0], &[12], &[]] {
+            let file =
+                [head.clone(), chunk(b"cICP", bad), chunk(b"cLLI", bad), chunk(b"mDCV", bad), tail.clone()].concat();
+            assert_eq!(without_bad_chunks(&file), plain, "{bad:?}");
+        }
+        for end in 0..good.len() {
+            assert_eq!(without_bad_chunks(&good[..end]), &good[..end]);
+        }
     }
 
     #[test]
