@@ -67,4 +67,6 @@ mod told;
 #[cfg(test)]
 mod upload;
 #[cfg(test)]
+mod variants;
+#[cfg(test)]
 mod variants_at_edge;

@@ -245,7 +245,7 @@ fn a_look_is_answered_from_the_whole_and_may_show_that_it_has_changed() {
 }
 
 #[test]
-fn the_query_is_part_of_the_name_here_and_not_under_the_image_profile() {
+fn a_query_is_part_of_the_name_here_and_under_the_image_profile_only_what_is_known_of_it() {
     let (origin, rfc) = start();
     let image = Launch::edge(&origin.url()).start();
     origin.otherwise(|asked| Reply::ok(&asked.target).control("max-age=60"));
@@ -256,7 +256,7 @@ fn the_query_is_part_of_the_name_here_and_not_under_the_image_profile() {
         }
     }
     assert_eq!(origin.count("/images/a"), 6);
-    for query in ["", "?w=1", "?w=2"] {
+    for query in ["", "?x=1", "?x=2"] {
         assert_eq!(image.client.get(&format!("/api/images/b{query}")).expect(200).text(), "/images/b");
     }
     assert_eq!(origin.count("/images/b"), 1);

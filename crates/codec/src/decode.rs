@@ -36,6 +36,20 @@ pub(crate) fn decode(bytes: &[u8], probe: Probe, limits: &Limits) -> Result<Deco
     }
 }
 
+/// Decodes for a rendition, of which `factor` says how many pixels of the upright image, along one side, become one: where the
+/// format allows, no more are decoded than that needs.
+pub(crate) fn decode_for(
+    bytes: &[u8],
+    probe: Probe,
+    limits: &Limits,
+    factor: impl Fn((u32, u32)) -> f64,
+) -> Result<Decoded, Error> {
+    match probe.format {
+        Format::Jpeg => jpeg::decode_for(bytes, probe, limits, factor),
+        _ => decode(bytes, probe, limits),
+    }
+}
+
 /// Refuses where a decoder reads another size than the probe did, because only the probe's was held against the limits.
 fn check_same_size(probe: Probe, width: u32, height: u32) -> Result<(), Error> {
     if (width, height) == (probe.width, probe.height) {

@@ -16,8 +16,8 @@ use crate::{Error, Terms};
 pub(crate) fn write(pixels: &Pixels, format: Format, quality: Quality, terms: &Terms) -> Result<Vec<u8>, Error> {
     match format {
         Format::Webp => webp::encode(pixels, quality, terms.effort, &terms.stop),
-        Format::Jpeg => jpeg::encode(pixels, quality),
-        Format::Png => png::encode_small(pixels),
+        Format::Jpeg => jpeg::encode(pixels, quality, terms.effort),
+        Format::Png => png::encode(pixels, terms.effort),
         Format::Avif => avif::encode(pixels, quality, terms.effort),
         Format::Gif => Err(Error::Unsupported("GIF is read and never written; ask for webp".to_owned())),
     }

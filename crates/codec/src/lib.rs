@@ -26,6 +26,7 @@ mod probe;
 mod provenance;
 mod quality;
 mod refine;
+mod score;
 mod steps;
 mod stop;
 mod transform;

@@ -46,4 +46,21 @@ impl Pixels {
             .ok_or_else(|| Error::TooLarge(format!("{width} x {height} pixels do not fit into memory")))?;
         Ok(Self { width, height, layout, samples: vec![0; bytes] })
     }
+
+    /// Whether anything of an RGBA image lets something through.
+    pub(crate) fn is_transparent(&self) -> bool {
+        let opaque = |pixels: &[[u8; 4]]| pixels.iter().fold(255, |alpha, pixel| alpha & pixel[3]) == 255;
+        // By batches, so that it ends early and is compiled to vectors all the same.
+        self.layout == Layout::Rgba && !self.samples.as_chunks().0.chunks(4096).all(opaque)
+    }
+
+    /// RGBA as RGB, whatever its alpha; anything else as it is.
+    pub(crate) fn without_alpha(self) -> Self {
+        if self.layout != Layout::Rgba {
+            return self;
+        }
+        let colours: Vec<[u8; 3]> =
+            self.samples.as_chunks().0.iter().map(|&[red, green, blue, _]| [red, green, blue]).collect();
+        Self { layout: Layout::Rgb, samples: colours.into_flattened(), ..self }
+    }
 }

@@ -14,7 +14,7 @@ use orbit_model::{Format, Variant};
 use crate::label::Label;
 use crate::pixels::Pixels;
 use crate::provenance::Mark;
-use crate::steps::resize;
+use crate::steps::resize::{self, geometry::Geometry};
 use crate::{Error, Limits, Quality, Stop, animation, decode, encode, placeholder, probe, quality, steps};
 
 /// What holds for a rendition beside what it is to be.
@@ -67,7 +67,16 @@ pub fn transform(bytes: &[u8], variant: &Variant, terms: &Terms) -> Result<Rende
         return animation::transform(bytes, &variant, probe, terms);
     }
     terms.stop.check()?;
-    let decoded = decode::decode(bytes, probe, &terms.limits)?;
+    let geometry = |size| Geometry::new(size, &variant, &terms.limits);
+    let decoded = match variant.target {
+        // The same bytes as at ingest.
+        Some(Target::ThumbHash) => decode::decode(bytes, probe, &terms.limits)?,
+        _ => {
+            let factor = |upright| geometry(upright).map_or(1.0, |geometry| geometry.factor());
+            decode::decode_for(bytes, probe, &terms.limits, factor)?
+        }
+    };
+    let geometry = geometry(decoded.orientation.upright((probe.width, probe.height)));
     terms.stop.check()?;
     let oriented = steps::orient::orient(decoded.pixels, decoded.orientation);
     let wanted = match variant.target {
@@ -79,7 +88,7 @@ pub fn transform(bytes: &[u8], variant: &Variant, terms: &Terms) -> Result<Rende
     if variant.target == Some(Target::ThumbHash) {
         return thumbhash(&pixels);
     }
-    let pixels = resize::resize(pixels, &variant)?;
+    let pixels = resize::apply(pixels, geometry?, variant.format())?;
     terms.stop.check()?;
     let format = variant.format().unwrap_or(Format::Webp);
     let label = Label { mark: terms.mark, gamut };

@@ -12,7 +12,7 @@ use crate::transform::Effort;
 pub(crate) fn encode(pixels: &Pixels, quality: Quality, effort: Effort) -> Result<Vec<u8>, Error> {
     let speed = match effort {
         Effort::First => 10,
-        Effort::Best => 6,
+        Effort::Best => 8,
     };
     let encoder = Encoder::new().with_quality(quality.get().into()).with_speed(speed).with_num_threads(Some(1));
     let (width, height) = (pixels.width as usize, pixels.height as usize);

@@ -39,7 +39,7 @@ fn noise(layout: Layout) -> Pixels {
 fn source(format: &str) -> Vec<u8> {
     match format {
         "png" => encode_png(SIDE, SIDE, &noise(Layout::Rgba).samples).unwrap(),
-        "jpeg" => encode::jpeg::encode(&noise(Layout::Rgb), Level::BEST).unwrap(),
+        "jpeg" => encode::jpeg::encode(&noise(Layout::Rgb), Level::BEST, Effort::Best).unwrap(),
         "webp" => encode::webp::encode(&noise(Layout::Rgba), Level::BEST, Effort::First, &Stop::never()).unwrap(),
         _ => {
             let mut bytes = Vec::new();

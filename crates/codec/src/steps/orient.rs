@@ -39,6 +39,11 @@ impl Orientation {
         matches!(self, Self::Transpose | Self::Rotate90 | Self::Transverse | Self::Rotate270)
     }
 
+    /// The size of the upright image whose stored size this is.
+    pub(crate) fn upright(self, (width, height): (u32, u32)) -> (u32, u32) {
+        if self.swaps_sides() { (height, width) } else { (width, height) }
+    }
+
     /// Where the upright image's first pixel is stored, and how far on its right and its lower neighbour are.
     fn walk(self, width: isize, height: isize) -> (isize, isize, isize) {
         let last = width * height - 1;
@@ -66,17 +71,13 @@ pub(crate) fn orient(pixels: Pixels, orientation: Orientation) -> Pixels {
         3 => turn::<3>(&pixels, orientation),
         _ => turn::<4>(&pixels, orientation),
     };
-    let (width, height) = upright_size(&pixels, orientation);
+    let (width, height) = orientation.upright((pixels.width, pixels.height));
     Pixels { width, height, samples, ..pixels }
-}
-
-fn upright_size(pixels: &Pixels, orientation: Orientation) -> (u32, u32) {
-    if orientation.swaps_sides() { (pixels.height, pixels.width) } else { (pixels.width, pixels.height) }
 }
 
 fn turn<const N: usize>(pixels: &Pixels, orientation: Orientation) -> Vec<u8> {
     let (stored, _) = pixels.samples.as_chunks::<N>();
-    let (width, height) = upright_size(pixels, orientation);
+    let (width, height) = orientation.upright((pixels.width, pixels.height));
     // Both sides are far below the limit of any pointer, so that no product overflows.
     let (start, right, down) = orientation.walk(pixels.width as isize, pixels.height as isize);
     let mut upright = Vec::with_capacity(stored.len());
