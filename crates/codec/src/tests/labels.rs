@@ -98,8 +98,9 @@ fn the_image_and_its_refined_form_carry_the_mark_too() {
     let source = trouble("canaries.png");
     let served = encode(&source, Quality::default(), &terms).unwrap().webp;
     let refined = refine(&source, Quality::default(), u64::MAX, &terms).unwrap().unwrap().bytes;
-    for webp in [served, refined] {
-        assert_eq!(riff_chunks(&webp), ["VP8X", "VP8 ", "XMP "]);
+    // The picture is flat enough for the second pass to lose nothing of it.
+    for (webp, pixels) in [(served, "VP8 "), (refined, "VP8L")] {
+        assert_eq!(riff_chunks(&webp), ["VP8X", pixels, "XMP "]);
         assert!(holds(&webp, b"trainedAlgorithmicMedia") && !holds(&webp, b"CANARY"));
     }
     let moving = transform(&trouble("animated.webp"), &variant("anim=1"), &terms).unwrap().bytes;
