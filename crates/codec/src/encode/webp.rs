@@ -15,7 +15,7 @@ const PIXELS_OF_ONE_PARTITION: usize = 8_000_000;
 const PARTITIONS_OF_LARGE_IMAGES: u8 = 3;
 
 /// How much of a quality method 6 needs on top to look no worse than method 4 does: it spends fewer bits on what few see.
-const BEST_BEYOND: f32 = 0.8;
+const BEST_BEYOND: f32 = 0.2;
 
 /// How hard a lossless encoding tries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
