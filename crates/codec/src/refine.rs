@@ -16,8 +16,8 @@ use crate::score::Reference;
 use crate::transform::{Effort, Rendered, Terms};
 use crate::{Error, Quality, decode, ingest, probe, provenance};
 
-/// Encodings at the best effort: the first comes near, and each of the others halves what is left.
-const MAX_TRIALS: u32 = 4;
+/// Encodings at the best effort; most pictures need three.
+const MAX_TRIALS: u32 = 5;
 
 /// Encodes the image once more, as small as it gets; `None` where that is no smaller than `served_bytes`.
 ///

@@ -1,6 +1,6 @@
 //! The least level of an encoder whose result scores as much as is wanted.
 //!
-//! A score grows with the level, nearly on a line: so the next trial lies where the line through the last ones meets the
+//! A score grows with the level, nearly on a line: so the next trial lies where the line through the nearest ones meets the
 //! target. It ends when no level is left between what is enough and what is not, or when the trials are used up.
 
 use crate::Error;
@@ -28,38 +28,50 @@ pub(crate) type Tried = (f64, f64);
 impl Search {
     /// The result of the least level that is enough, or of the best that was tried where none is; its level and its score.
     pub(crate) fn run<T>(self, mut encode: impl FnMut(f64) -> Result<(T, f64), Error>) -> Result<(T, Tried), Error> {
-        let (mut below, mut enough): (Option<Tried>, Option<Tried>) = (None, None);
         let (mut result, score) = encode(self.start)?;
         let mut best = (self.start, score);
-        *(if score >= self.target { &mut enough } else { &mut below }) = Some(best);
-        for _ in 1..self.trials {
-            let Some(level) = self.next(below, enough) else { break };
+        let mut tried = vec![best];
+        while tried.len() < self.trials as usize {
+            let Some(level) = self.next(&tried) else { break };
             let (made, score) = encode(level)?;
+            tried.push((level, score));
             let was_enough = best.1 >= self.target;
             let better =
                 if score >= self.target { !was_enough || level < best.0 } else { !was_enough && score > best.1 };
             if better {
                 (result, best) = (made, (level, score));
             }
-            *(if score >= self.target { &mut enough } else { &mut below }) = Some((level, score));
         }
         Ok((result, best))
     }
 
     /// The level to be tried next; `None` where there is none between.
-    fn next(&self, below: Option<Tried>, enough: Option<Tried>) -> Option<f64> {
-        let (low, high) = self.range;
+    fn next(&self, tried: &[Tried]) -> Option<f64> {
+        let enough = |&&(_, score): &&Tried| score >= self.target;
+        let high = tried.iter().filter(enough).copied().min_by(|a, b| a.0.total_cmp(&b.0));
+        let low = tried.iter().filter(|it| !enough(it)).copied().max_by(|a, b| a.0.total_cmp(&b.0));
         let line = |(level, score): Tried, slope: f64| level + (self.target - score) / slope;
-        let guess = match (below, enough) {
-            (Some(below), Some(enough)) => line(below, ((enough.1 - below.1) / (enough.0 - below.0)).max(1e-6)),
-            (Some(tried), None) | (None, Some(tried)) => line(tried, self.slope),
-            (None, None) => self.start,
+        let guess = match (low, high) {
+            (Some(low), Some(high)) => line(low, ((high.1 - low.1) / (high.0 - low.0)).max(1e-6)),
+            // A step more than it takes, because what lies between two is found sooner than what lies beyond one.
+            (Some(low), None) => line(low, self.slope(tried)) + self.step,
+            (None, high) => line(high?, self.slope(tried)),
         };
-        let low = below.map_or(low, |(level, _)| level + self.step);
-        let high = enough.map_or(high, |(level, _)| level - self.step);
+        let least = low.map_or(self.range.0, |(level, _)| level + self.step);
+        let most = high.map_or(self.range.1, |(level, _)| level - self.step);
         // A level that is not on the grid is as good as the one above it.
         let guess = (guess / self.step).ceil() * self.step;
-        (low <= high + self.step * 1e-3).then(|| guess.clamp(low, high.max(low)))
+        (least <= most + self.step * 1e-3).then(|| guess.clamp(least, most.max(least)))
+    }
+
+    /// How much the score grows with the level, by the last two trials if there are two.
+    fn slope(&self, tried: &[Tried]) -> f64 {
+        match tried {
+            [.., (level, score), last] => {
+                ((last.1 - score) / (last.0 - level)).clamp(self.slope / 4.0, self.slope * 4.0)
+            }
+            _ => self.slope,
+        }
     }
 }
 
