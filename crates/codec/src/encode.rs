@@ -4,7 +4,6 @@
 
 pub(crate) mod avif;
 pub(crate) mod jpeg;
-mod planes;
 pub(crate) mod png;
 pub(crate) mod webp;
 
