@@ -103,6 +103,7 @@ test('reload from the browser makes no request for an image', () => inContext({}
   const before = await edgeRequests();
   await page.click(`#reload-browser${ENABLED}`);
   await page.waitForFunction(() => document.getElementById('total-browser').textContent === '8');
+  await page.waitForSelector(`#reload-browser${ENABLED}`);
   assert.deepEqual(await tiersOf(page), Array(8).fill('browser'));
   assert.equal((await edgeRequests()).all, before.all);
   await assertQuiet(page);
