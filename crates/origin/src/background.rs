@@ -149,7 +149,7 @@ impl Origin {
         }
         let (quality, served) = (self.config().quality, manifest.image.bytes);
         let terms = self.terms(&manifest, Effort::Best, stop.clone());
-        let memory = orbit_codec::memory::estimate(&orbit_codec::probe(&source, &terms.limits)?, None);
+        let memory = orbit_codec::memory::estimate_refined(&orbit_codec::probe(&source, &terms.limits)?);
         let work = move || orbit_codec::refine(&source, quality, served, &terms);
         let refined = match self.0.pool.run_behind(memory, work).await {
             Ok(refined) => refined?,
