@@ -4,6 +4,7 @@
 
 pub(crate) mod avif;
 pub(crate) mod jpeg;
+mod planes;
 pub(crate) mod png;
 pub(crate) mod webp;
 

@@ -8,15 +8,12 @@
 use orbit_model::variant::{Fit, Quality, Target};
 use orbit_model::{Format, Variant};
 
-use crate::Probe;
+use crate::{Probe, score};
 
 /// Tables, buffers of a row or a tile, and what the allocator keeps for itself.
 const FIXED_BYTES: u64 = 8 << 20;
 /// Histograms of an image without loss, and alpha is one: so many whatever its size.
 const LOSSLESS_BYTES: u64 = 32 << 20;
-
-/// Pixels that are scored at a time.
-const SCORED_PIXELS: u64 = 1 << 21;
 
 /// Bytes that a pixel takes at the peak of a stage; what the stage was handed is counted in.
 mod per_pixel {
@@ -44,8 +41,9 @@ mod per_pixel {
     pub(super) const ANIMATION: u64 = 24;
     /// The pixels, those of a candidate as decoded, and the files of both.
     pub(super) const COMPARED: u64 = 20;
-    /// The planes of SSIMULACRA2, of so many pixels as are scored at a time.
+    /// The planes of SSIMULACRA2, of the pixels that are judged; on two grounds where there is alpha.
     pub(super) const SCORE: u64 = 120;
+    pub(super) const SCORE_ALPHA: u64 = 200;
 }
 
 /// The most bytes that ingest (`None`) or a variant needs at its peak, beside the bytes of the image's file.
@@ -111,7 +109,11 @@ fn written(pixels: u64, variant: &Variant, alpha: bool) -> u64 {
 /// A search tries encoders one after the other, and scores what they make.
 fn searched(pixels: u64, alpha: bool) -> u64 {
     let tried = if alpha { per_pixel::WEBP_BEST_ALPHA } else { per_pixel::WEBP_LOSSLESS };
-    let scored = pixels.min(SCORED_PIXELS).saturating_mul(per_pixel::SCORE);
+    let scored = pixels.min(score::MAX_JUDGED_PIXELS).saturating_mul(if alpha {
+        per_pixel::SCORE_ALPHA
+    } else {
+        per_pixel::SCORE
+    });
     let tried = pixels.saturating_mul(tried).saturating_add(LOSSLESS_BYTES);
     tried.max(pixels.saturating_mul(per_pixel::COMPARED).saturating_add(scored))
 }

@@ -1,10 +1,13 @@
 //! Searches over an encoder's quality: the least that looks the same, and the best that fits into so many bytes.
 //!
-//! Both are bisections with a bound on how often they encode, because each trial costs as much as the answer. Called by
-//! [`crate::transform()`] with the encoder as a function of quality.
+//! There is a bound on how often they encode, because each trial costs as much as the answer. Called by
+//! [`crate::transform()`] with the encoder as a function of quality; [`crate::refine()`] uses the parts.
+
+pub(crate) mod search;
 
 use orbit_model::Format;
 
+use self::search::Search;
 use crate::encode::webp;
 use crate::pixels::Pixels;
 use crate::score::Reference;
@@ -13,7 +16,7 @@ use crate::{Error, Limits, Quality, Terms, decode, encode, probe};
 /// The SSIMULACRA2 that a quality by eye reaches.
 const TARGET: f64 = 80.0;
 /// The qualities between which it is looked for: below, pictures fall apart; above, bytes buy nothing.
-const RANGE: (u8, u8) = (50, 98);
+const RANGE: (f64, f64) = (50.0, 98.0);
 /// How often a search encodes at the most.
 const MAX_TRIALS: u32 = 7;
 /// How much larger a quick lossless trial may be than the lossy file for a thorough one to have a chance.
@@ -70,7 +73,7 @@ pub(crate) fn by_eye(
     let (lossy, quality) = search(pixels, judged, &reference, terms)?;
     let (bytes, quality) = match format {
         Format::Avif => (write(quality)?, quality),
-        Format::Webp => match flat(pixels, lossy.len(), &reference, terms)? {
+        Format::Webp => match flat(pixels, (lossy.len(), TARGET), &reference, terms)? {
             Some(smaller) => (smaller, Quality::BEST),
             None => (lossy, quality),
         },
@@ -84,37 +87,23 @@ pub(crate) fn by_eye(
 
 /// The lossy file of the least quality that reaches [`TARGET`], or of the best in [`RANGE`] where none does.
 fn search(pixels: &Pixels, format: Format, reference: &Reference, terms: &Terms) -> Result<(Vec<u8>, Quality), Error> {
-    let (mut low, mut high) = RANGE;
-    let mut best = None;
-    for trial in 0..MAX_TRIALS {
-        if low > high {
-            break;
-        }
+    // The usual answer first: most pictures are near it.
+    let search = Search { target: TARGET, start: 88.0, step: 1.0, range: RANGE, slope: 1.0, trials: MAX_TRIALS };
+    let quality = |level: f64| Quality::new(level as u8).unwrap_or_default();
+    let (bytes, (level, _)) = search.run(|level| {
         terms.stop.check()?;
-        // The usual answer first: most pictures are near it.
-        let value = if trial == 0 { 88 } else { u8::midpoint(low, high) };
-        let quality = Quality::new(value).unwrap_or_default();
-        let bytes = encode::write(pixels, format, quality, terms)?;
-        if reference.score(&read(&bytes)?)? >= TARGET {
-            high = value - 1;
-            best = Some((bytes, quality));
-        } else {
-            low = value + 1;
-        }
-    }
-    match best {
-        Some(found) => Ok(found),
-        None => {
-            let most = Quality::new(RANGE.1).unwrap_or_default();
-            Ok((encode::write(pixels, format, most, terms)?, most))
-        }
-    }
+        let bytes = encode::write(pixels, format, quality(level), terms)?;
+        let score = reference.score(&read(&bytes)?)?;
+        Ok((bytes, score))
+    })?;
+    Ok((bytes, quality(level)))
 }
 
-/// Flat art and text: a file without loss, or nearly so, that is smaller than `lossy_bytes` and looks as good; found by trial.
+/// Flat art and text: a file without loss, or nearly so, that is smaller than `lossy_bytes` and scores no less than `least`;
+/// found by trial.
 pub(crate) fn flat(
     pixels: &Pixels,
-    lossy_bytes: usize,
+    (lossy_bytes, least): (usize, f64),
     reference: &Reference,
     terms: &Terms,
 ) -> Result<Option<Vec<u8>>, Error> {
@@ -128,7 +117,7 @@ pub(crate) fn flat(
         terms.stop.check()?;
         let near = webp::encode_lossless(pixels, Some(strength), webp::Trial::Thorough, &terms.stop)?;
         let is_smaller = smallest.as_ref().is_none_or(|smallest| near.len() < smallest.len());
-        if is_smaller && reference.score(&read(&near)?)? >= TARGET {
+        if is_smaller && reference.score(&read(&near)?)? >= least {
             smallest = Some(near);
         }
     }
@@ -136,7 +125,7 @@ pub(crate) fn flat(
 }
 
 /// The pixels of a file that one of our encoders has just written.
-fn read(bytes: &[u8]) -> Result<Pixels, Error> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Pixels, Error> {
     let limits = Limits { max_bytes: u64::MAX, ..Limits::default() };
     Ok(decode::decode(bytes, probe(bytes, &limits)?, &limits)?.pixels)
 }

@@ -1,7 +1,11 @@
 //! How close one image looks to another: SSIMULACRA2, where 100 is the same, 90 cannot be told apart, and 70 is high quality.
 //!
-//! Asked by `quality` while it searches. What is transparent is judged on black and on white, and the worse of the two counts:
-//! nobody knows what a page puts behind it.
+//! Asked by `quality` and `refine` while they search. What is transparent is judged on black and on white, and the worse of
+//! the two counts: nobody knows what a page puts behind it. The measure takes 110 bytes a pixel, so that a large image is
+//! judged by bands that are spread over it.
+
+use std::borrow::Cow;
+use std::ops::Range;
 
 use fast_ssim2::{PixelDescriptor, PixelSlice, Ssimulacra2Reference};
 
@@ -10,58 +14,84 @@ use crate::pixels::{Layout, Pixels};
 
 /// The least side that the measure knows, in pixels.
 const MIN_SIDE: u32 = 8;
+/// Pixels that are judged at the most.
+pub(crate) const MAX_JUDGED_PIXELS: u64 = 1 << 21;
+/// Bands of an image that has more.
+const BANDS: usize = 4;
 
 /// An image to compare others with.
 pub(crate) struct Reference {
     width: u32,
-    height: u32,
-    /// The image on each ground, and the ground; one where it is opaque.
-    grounds: Vec<(u8, Ssimulacra2Reference)>,
+    views: Vec<View>,
+}
+
+/// Rows of the image on a ground.
+struct View {
+    rows: Range<usize>,
+    ground: u8,
+    reference: Ssimulacra2Reference,
 }
 
 impl Reference {
     /// Takes sRGB pixels for what others are to look like; `None` where they are too few to be judged.
     pub(crate) fn new(pixels: &Pixels) -> Result<Option<Self>, Error> {
-        let (width, height) = (pixels.width, pixels.height);
-        if width.min(height) < MIN_SIDE {
+        if pixels.width.min(pixels.height) < MIN_SIDE {
             return Ok(None);
         }
-        let grounds: &[u8] = if pixels.layout == Layout::Rgba { &[0, 255] } else { &[0] };
-        let reference = |&ground: &u8| {
-            let on_ground = lay(pixels, ground);
-            let reference = Ssimulacra2Reference::new(&slice(&on_ground, (width, height))?).map_err(fault)?;
-            Ok((ground, reference))
-        };
-        Ok(Some(Self { width, height, grounds: grounds.iter().map(reference).collect::<Result<_, Error>>()? }))
+        let grounds: &[u8] = if pixels.is_transparent() { &[0, 255] } else { &[0] };
+        let mut views = Vec::new();
+        for rows in bands(pixels.width as usize, pixels.height as usize) {
+            for &ground in grounds {
+                let laid = lay(pixels, &rows, ground);
+                let reference = Ssimulacra2Reference::new(&slice(&laid, pixels.width)?).map_err(fault)?;
+                views.push(View { rows: rows.clone(), ground, reference });
+            }
+        }
+        Ok(Some(Self { width: pixels.width, views }))
     }
 
     /// The score of other pixels of the same size.
     pub(crate) fn score(&self, pixels: &Pixels) -> Result<f64, Error> {
-        let mut worst = f64::INFINITY;
-        for (ground, reference) in &self.grounds {
-            let on_ground = lay(pixels, *ground);
-            let score = reference.compare(&slice(&on_ground, (self.width, self.height))?).map_err(fault)?;
-            worst = worst.min(score);
+        let (mut black, mut white) = (Vec::new(), Vec::new());
+        for View { rows, ground, reference } in &self.views {
+            let laid = lay(pixels, rows, *ground);
+            let score = reference.compare(&slice(&laid, self.width)?).map_err(fault)?;
+            if *ground == 0 { &mut black } else { &mut white }.push(score);
         }
-        Ok(worst)
+        let mean = |scores: &[f64]| scores.iter().sum::<f64>() / scores.len() as f64;
+        Ok(if white.is_empty() { mean(&black) } else { mean(&black).min(mean(&white)) })
     }
 }
 
-/// The pixels as RGB, on a ground of grey where they let it through.
-fn lay(pixels: &Pixels, ground: u8) -> Vec<u8> {
+/// All rows, or those of bands from the top to the bottom.
+fn bands(width: usize, height: usize) -> Vec<Range<usize>> {
+    if (width * height) as u64 <= MAX_JUDGED_PIXELS {
+        return std::iter::once(0..height).collect();
+    }
+    let rows = (MAX_JUDGED_PIXELS as usize / BANDS / width).clamp(MIN_SIDE as usize, height);
+    (0..BANDS).map(|band| (height - rows) * band / (BANDS - 1)).map(|first| first..first + rows).collect()
+}
+
+/// Rows of pixels as RGB, on a ground of grey where they let it through.
+fn lay<'a>(pixels: &'a Pixels, rows: &Range<usize>, ground: u8) -> Cow<'a, [u8]> {
+    let stride = pixels.width as usize * pixels.layout.channels();
+    let samples = &pixels.samples[rows.start * stride..rows.end * stride];
     if pixels.layout != Layout::Rgba {
-        return pixels.samples.clone();
+        return Cow::Borrowed(samples);
     }
     let over = |colour: u8, alpha: u8| {
         let (colour, alpha, ground) = (u32::from(colour), u32::from(alpha), u32::from(ground));
         ((colour * alpha + ground * (255 - alpha) + 127) / 255) as u8
     };
-    let pixels = pixels.samples.as_chunks::<4>().0;
-    pixels.iter().flat_map(|&[red, green, blue, alpha]| [red, green, blue].map(|colour| over(colour, alpha))).collect()
+    let pixels = samples.as_chunks::<4>().0.iter();
+    let laid = pixels.map(|&[red, green, blue, alpha]| [red, green, blue].map(|colour| over(colour, alpha)));
+    Cow::Owned(laid.collect::<Vec<[u8; 3]>>().into_flattened())
 }
 
-fn slice(rgb: &[u8], (width, height): (u32, u32)) -> Result<PixelSlice<'_>, Error> {
-    PixelSlice::new(rgb, width, height, 3 * width as usize, PixelDescriptor::RGB8_SRGB).map_err(fault)
+fn slice(rgb: &[u8], width: u32) -> Result<PixelSlice<'_>, Error> {
+    let stride = 3 * width as usize;
+    let height = (rgb.len() / stride) as u32;
+    PixelSlice::new(rgb, width, height, stride, PixelDescriptor::RGB8_SRGB).map_err(fault)
 }
 
 fn fault(error: impl std::fmt::Display) -> Error {
@@ -103,6 +133,18 @@ mod tests {
         let mut white = clear(255);
         white.samples.as_chunks_mut::<4>().0.fill([255; 4]);
         assert!(reference.score(&white).unwrap() < 50.0, "on white it looks the same, on black it does not");
+    }
+
+    #[test]
+    fn a_large_image_is_judged_by_bands_from_its_top_to_its_bottom() {
+        for (width, height) in [(1, 3_000_000), (16_383, 200), (1500, 1500), (16_383, 16_383)] {
+            let bands = bands(width, height);
+            let judged: usize = bands.iter().map(|rows| rows.len() * width).sum();
+            assert!(bands.len() == BANDS && judged as u64 <= MAX_JUDGED_PIXELS.max(width as u64 * 32));
+            assert_eq!((bands[0].start, bands[BANDS - 1].end), (0, height));
+            assert!(bands.iter().all(|rows| rows.len() >= MIN_SIDE as usize));
+        }
+        assert!(bands(1448, 1448).len() == 1 && bands(1448, 1448)[0] == (0..1448));
     }
 
     #[test]
