@@ -20,9 +20,6 @@ use crate::{Edge, Profile};
 
 pub(crate) use orbit_model::variant::next_image::PATH;
 
-/// What Next says to a picture that it may not fetch.
-const NOT_ALLOWED: &str = "\"url\" parameter is not allowed";
-
 impl Edge {
     /// The variant that is asked for; `None` where this is no such request, or one for a picture that is not ours.
     pub(crate) fn next_image<B>(&self, request: &Request<B>) -> Option<Target> {
@@ -44,7 +41,7 @@ impl Edge {
         if self.app.is_some() {
             return None;
         }
-        Some(self.asked_by_next(request)?.err().unwrap_or(NOT_ALLOWED))
+        Some(self.asked_by_next(request)?.err().unwrap_or(next_image::NOT_ALLOWED))
     }
 
     /// Passes a request for a picture that is not ours on to the upstream, and refuses it where that knows nothing of it.

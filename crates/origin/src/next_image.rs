@@ -20,7 +20,7 @@ pub(crate) async fn get(
 ) -> Result<Response, Error> {
     match next_image::parse(uri.query().unwrap_or_default()) {
         Err(refusal) => Ok(refuse(refusal)),
-        Ok(Question::Elsewhere) => Ok(refuse("\"url\" parameter is not allowed")),
+        Ok(Question::Elsewhere) => Ok(refuse(next_image::NOT_ALLOWED)),
         Ok(Question::Held(id, query)) => match origin.show(&id, &query, &method, &headers).await {
             Err(Error::NotFound(_)) => Ok(refuse("The requested resource isn't a valid image.")),
             answered => answered,

@@ -9,6 +9,9 @@ use crate::ImageId;
 /// The path of the question.
 pub const PATH: &str = "/_next/image";
 
+/// What next/image says to a picture that it may not fetch.
+pub const NOT_ALLOWED: &str = "\"url\" parameter is not allowed";
+
 /// What a question comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
