@@ -29,10 +29,12 @@ use crate::routes::Segment;
 use crate::variants::{Found, Shown};
 use crate::{Error, Origin, error};
 
-/// How long an answer is fresh, in seconds.
+/// How long an answer is fresh, in seconds; one that something better will take the place of; and what is said of either.
 const MAX_AGE: i64 = 3600;
-/// How long one is that something better will take the place of.
 const PROVISIONAL_MAX_AGE: i64 = 60;
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=3600, immutable");
+const REPLACED: HeaderValue = HeaderValue::from_static("public, max-age=3600");
+const PROVISIONAL: HeaderValue = HeaderValue::from_static("public, max-age=60");
 
 pub(crate) async fn get(
     State(origin): State<Origin>,
@@ -139,7 +141,7 @@ struct Answer<'a> {
     digest: Digest,
     media_type: &'static str,
     bytes: u64,
-    cache_control: String,
+    cache_control: HeaderValue,
 }
 
 impl<'a> Answer<'a> {
@@ -166,9 +168,10 @@ impl<'a> Answer<'a> {
             Some(end) => {
                 let left =
                     (end.as_second() - now).clamp(0, if found.provisional { PROVISIONAL_MAX_AGE } else { MAX_AGE });
-                format!("public, max-age={left}, must-revalidate")
+                let text = format!("public, max-age={left}, must-revalidate");
+                HeaderValue::try_from(text).unwrap_or(PROVISIONAL)
             }
-            None if found.provisional => format!("public, max-age={PROVISIONAL_MAX_AGE}"),
+            None if found.provisional => PROVISIONAL,
             None => lasting(manifest),
         };
         Self { manifest, digest, media_type, bytes, cache_control }
@@ -230,12 +233,11 @@ impl<'a> Answer<'a> {
         ] {
             headers.insert(name, HeaderValue::from_static(value));
         }
+        headers.insert(CACHE_CONTROL, self.cache_control.clone());
         let tag = self.manifest.labels.thread_id.as_ref().map(|thread| format!("thread:{thread}"));
-        for (name, text) in [
-            (CACHE_CONTROL, Some(self.cache_control.clone())),
-            (LAST_MODIFIED, Some(http_date(self.manifest.created_at))),
-            (HeaderName::from_static("cache-tag"), tag),
-        ] {
+        for (name, text) in
+            [(LAST_MODIFIED, Some(http_date(self.manifest.created_at))), (HeaderName::from_static("cache-tag"), tag)]
+        {
             if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
                 headers.insert(name, value);
             }
@@ -245,9 +247,6 @@ impl<'a> Answer<'a> {
 }
 
 /// How long an image lasts: what was written once is for ever; of one that was replaced its URL has shown other bytes.
-fn lasting(manifest: &Manifest) -> String {
-    match manifest.revision {
-        1 => format!("public, max-age={MAX_AGE}, immutable"),
-        _ => format!("public, max-age={MAX_AGE}"),
-    }
+fn lasting(manifest: &Manifest) -> HeaderValue {
+    if manifest.revision == 1 { IMMUTABLE } else { REPLACED }
 }
