@@ -64,3 +64,38 @@ impl Pixels {
         Self { layout: Layout::Rgb, samples: colours.into_flattened(), ..self }
     }
 }
+
+/// Samples of RGBA as RGB, laid on a grey that shows where they let it through.
+pub(crate) fn laid_on(grey: u8, rgba: &[u8]) -> Vec<u8> {
+    let lay = |&[red, green, blue, alpha]: &[u8; 4]| {
+        let (alpha, grey) = (u32::from(alpha), u32::from(grey));
+        [red, green, blue].map(|sample| ((u32::from(sample) * alpha + grey * (255 - alpha) + 127) / 255) as u8)
+    };
+    rgba.as_chunks().0.iter().map(lay).collect::<Vec<[u8; 3]>>().into_flattened()
+}
+
+#[cfg(test)]
+impl Pixels {
+    /// Noise, the same each time: what compresses worst.
+    pub(crate) fn noise(width: u32, height: u32, layout: Layout) -> Self {
+        let mut pixels = Self::zeroed(width, height, layout).unwrap();
+        let mut state = 1_u32;
+        pixels.samples.fill_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        });
+        pixels
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lets_something_through_takes_on_the_grey_behind_it() {
+        let rgba = [9, 9, 9, 0, 255, 0, 0, 255, 0, 0, 0, 51];
+        assert_eq!(laid_on(255, &rgba), [255, 255, 255, 255, 0, 0, 204, 204, 204]);
+        assert_eq!(laid_on(0, &rgba), [0, 0, 0, 255, 0, 0, 0, 0, 0]);
+    }
+}

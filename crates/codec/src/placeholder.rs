@@ -24,11 +24,7 @@ pub(crate) fn placeholder(pixels: &Pixels) -> Result<Placeholder, Error> {
     let thumbnail = shrink(pixels, THUMBNAIL_SIDE)?;
     let rgba = to_rgba(&thumbnail);
     let hash = hash(&thumbnail, &rgba);
-    Ok(Placeholder {
-        thumbhash: BASE64.encode(&hash),
-        data_url: data_url(&thumbnail, &rgba)?,
-        color: mean_colour(&rgba),
-    })
+    Ok(Placeholder { thumbhash: BASE64.encode(&hash), data_url: data_url(&thumbnail)?, color: mean_colour(&rgba) })
 }
 
 /// Makes the ThumbHash of sRGB pixels alone.
@@ -54,8 +50,8 @@ fn shrink(pixels: &Pixels, side: u32) -> Result<Pixels, Error> {
         .map_err(|error| Error::Internal(format!("placeholder: {error}")))?;
     let mut to = Image::new(width, height, kind);
     // Weighing by alpha costs a copy of the image, for nothing where all is opaque.
-    let transparent = pixels.layout == Layout::Rgba && pixels.samples.as_chunks::<4>().0.iter().any(|it| it[3] < 255);
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Box)).use_alpha(transparent);
+    let alpha = pixels.is_transparent();
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Box)).use_alpha(alpha);
     Resizer::new()
         .resize(&from, &mut to, &options)
         .map_err(|error| Error::Internal(format!("placeholder: {error}")))?;
@@ -70,15 +66,11 @@ fn to_rgba(pixels: &Pixels) -> Vec<[u8; 4]> {
 }
 
 /// The largest thumbnail of [`DATA_URL_SIDES`] whose PNG is short enough.
-fn data_url(thumbnail: &Pixels, rgba: &[[u8; 4]]) -> Result<String, Error> {
-    let opaque = rgba.iter().all(|pixel| pixel[3] == 255);
+fn data_url(thumbnail: &Pixels) -> Result<String, Error> {
+    let opaque = !thumbnail.is_transparent();
     for side in DATA_URL_SIDES {
-        let mut small = shrink(thumbnail, side)?;
-        if opaque && small.layout == Layout::Rgba {
-            let colours: Vec<[u8; 3]> =
-                to_rgba(&small).iter().map(|&[red, green, blue, _]| [red, green, blue]).collect();
-            small = Pixels { layout: Layout::Rgb, samples: colours.into_flattened(), ..small };
-        }
+        let small = shrink(thumbnail, side)?;
+        let small = if opaque { small.without_alpha() } else { small };
         let url = format!("{DATA_URL_PREFIX}{}", BASE64.encode(&encode_small(&small)?));
         if url.len() <= MAX_DATA_URL_BYTES {
             return Ok(url);
@@ -101,21 +93,11 @@ fn mean_colour(rgba: &[[u8; 4]]) -> String {
 mod tests {
     use super::*;
 
-    fn noise(width: u32, height: u32, layout: Layout) -> Pixels {
-        let mut pixels = Pixels::zeroed(width, height, layout).unwrap();
-        let mut state = 1_u32;
-        pixels.samples.fill_with(|| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 24) as u8
-        });
-        pixels
-    }
-
     #[test]
     fn the_worst_noise_still_fits_into_500_bytes() {
         for layout in [Layout::Rgb, Layout::Rgba] {
             for (width, height) in [(1, 1), (1, 500), (32, 32), (16, 9), (640, 480), (5, 6)] {
-                let placeholder = placeholder(&noise(width, height, layout)).unwrap();
+                let placeholder = placeholder(&Pixels::noise(width, height, layout)).unwrap();
                 assert!(placeholder.data_url.len() <= MAX_DATA_URL_BYTES, "{width} x {height} {layout:?}");
                 let hash = BASE64.decode(placeholder.thumbhash.as_bytes()).unwrap();
                 assert!(thumbhash::thumb_hash_to_rgba(&hash).is_ok());

@@ -10,7 +10,7 @@ use std::ops::Range;
 use fast_ssim2::{PixelDescriptor, PixelSlice, Ssimulacra2Reference};
 
 use crate::Error;
-use crate::pixels::{Layout, Pixels};
+use crate::pixels::{Layout, Pixels, laid_on};
 
 /// The least side that the measure knows, in pixels.
 const MIN_SIDE: u32 = 8;
@@ -79,13 +79,7 @@ fn lay<'a>(pixels: &'a Pixels, rows: &Range<usize>, ground: u8) -> Cow<'a, [u8]>
     if pixels.layout != Layout::Rgba {
         return Cow::Borrowed(samples);
     }
-    let over = |colour: u8, alpha: u8| {
-        let (colour, alpha, ground) = (u32::from(colour), u32::from(alpha), u32::from(ground));
-        ((colour * alpha + ground * (255 - alpha) + 127) / 255) as u8
-    };
-    let pixels = samples.as_chunks::<4>().0.iter();
-    let laid = pixels.map(|&[red, green, blue, alpha]| [red, green, blue].map(|colour| over(colour, alpha)));
-    Cow::Owned(laid.collect::<Vec<[u8; 3]>>().into_flattened())
+    Cow::Owned(laid_on(ground, samples))
 }
 
 fn slice(rgb: &[u8], width: u32) -> Result<PixelSlice<'_>, Error> {

@@ -10,9 +10,11 @@ use mozjpeg_rs::{Preset, Subsampling};
 
 use super::Quality;
 use crate::Error;
-use crate::pixels::{Layout, Pixels};
+use crate::pixels::{Layout, Pixels, laid_on};
 use crate::transform::Effort;
 
+/// What stands behind what is transparent.
+const WHITE: u8 = 255;
 /// From here on, colour is as sharp as light.
 const FULL_COLOUR: u8 = 90;
 
@@ -20,7 +22,7 @@ const FULL_COLOUR: u8 = 90;
 pub(crate) fn encode(pixels: &Pixels, quality: Quality, effort: Effort) -> Result<Vec<u8>, Error> {
     let colours = match pixels.layout {
         Layout::Rgb => Cow::Borrowed(pixels.samples.as_slice()),
-        Layout::Rgba => Cow::Owned(on_white(&pixels.samples)),
+        Layout::Rgba => Cow::Owned(laid_on(WHITE, &pixels.samples)),
         layout => return Err(Error::Internal(format!("JPEG is not written from {layout:?}"))),
     };
     let size = (pixels.width, pixels.height);
@@ -56,14 +58,6 @@ fn refuse(error: &dyn std::fmt::Display) -> Error {
     Error::Internal(format!("JPEG: {error}"))
 }
 
-fn on_white(samples: &[u8]) -> Vec<u8> {
-    let flatten = |&[red, green, blue, alpha]: &[u8; 4]| {
-        let alpha = u32::from(alpha);
-        [red, green, blue].map(|sample| ((u32::from(sample) * alpha + 255 * (255 - alpha) + 127) / 255) as u8)
-    };
-    samples.as_chunks().0.iter().map(flatten).collect::<Vec<[u8; 3]>>().into_flattened()
-}
-
 #[cfg(test)]
 mod tests {
     use orbit_model::Format;
@@ -80,7 +74,6 @@ mod tests {
 
     #[test]
     fn transparency_becomes_white() {
-        assert_eq!(on_white(&[9, 9, 9, 0, 255, 0, 0, 255, 0, 0, 0, 51]), [255, 255, 255, 255, 0, 0, 204, 204, 204]);
         let clear = Pixels::zeroed(16, 16, Layout::Rgba).unwrap();
         for effort in [Effort::First, Effort::Best] {
             let read = read(&encode(&clear, Quality::default(), effort).unwrap());

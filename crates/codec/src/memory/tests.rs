@@ -27,13 +27,7 @@ const CASES: [(&str, &str); 10] = [
 
 /// What no encoder can make small.
 fn noise(layout: Layout) -> Pixels {
-    let mut pixels = Pixels::zeroed(SIDE, SIDE, layout).unwrap();
-    let mut state = 1_u32;
-    pixels.samples.fill_with(|| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    });
-    pixels
+    Pixels::noise(SIDE, SIDE, layout)
 }
 
 fn source(format: &str) -> Vec<u8> {

@@ -11,11 +11,9 @@ fn quality(value: u8) -> Quality {
 
 /// A photograph's stand-in: smooth colour under noise.
 fn noisy(side: u32) -> Pixels {
-    let mut pixels = Pixels::zeroed(side, side, Layout::Rgb).unwrap();
-    let mut state = 1_u32;
+    let mut pixels = Pixels::noise(side, side, Layout::Rgb);
     for (index, sample) in pixels.samples.iter_mut().enumerate() {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        *sample = (60 + index / 3 % side as usize + (state >> 27) as usize).min(255) as u8;
+        *sample = (60 + index / 3 % side as usize + usize::from(*sample >> 3)).min(255) as u8;
     }
     pixels
 }

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::*;
+use crate::pixels::{Layout, Pixels};
 
 /// From the word to the end of the work: a decoder or a step in between runs to its own end.
 const AT_ONCE: Duration = Duration::from_millis(1_500);
@@ -31,13 +32,9 @@ fn verbs() -> Vec<(String, Verb)> {
 
 /// Grain, which takes an encoder longest.
 fn noise(side: u32) -> Vec<u8> {
-    let mut state = 1_u32;
-    let mut next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        state.to_be_bytes()[0]
-    };
-    let rgba: Vec<u8> = (0..side * side).flat_map(|_| [next(), next(), next(), 255]).collect();
-    encode_png(side, side, &rgba).unwrap()
+    let mut pixels = Pixels::noise(side, side, Layout::Rgba);
+    pixels.samples.as_chunks_mut::<4>().0.iter_mut().for_each(|pixel| pixel[3] = 255);
+    encode_png(side, side, &pixels.samples).unwrap()
 }
 
 #[test]

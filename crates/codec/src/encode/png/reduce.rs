@@ -1,6 +1,6 @@
 //! Fewer bits a pixel without loss: a palette of at most 256 colours, grey, no alpha.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use png::{BitDepth, ColorType};
 
@@ -65,18 +65,18 @@ fn greys(pixels: &Pixels, opaque: bool) -> Reduced {
 
 /// All colours, the transparent ones first; `None` where they are too many.
 fn palette(pixels: &Pixels) -> Option<Vec<[u8; 4]>> {
-    let mut seen: HashMap<[u8; 4], ()> = HashMap::with_capacity(MAX_COLOURS);
+    let mut seen: HashSet<[u8; 4]> = HashSet::with_capacity(MAX_COLOURS);
     let mut last = None;
     for colour in colours(pixels) {
         if last != Some(colour) {
-            seen.insert(colour, ());
+            seen.insert(colour);
             if seen.len() > MAX_COLOURS {
                 return None;
             }
             last = Some(colour);
         }
     }
-    let mut palette: Vec<_> = seen.into_keys().collect();
+    let mut palette: Vec<_> = seen.into_iter().collect();
     palette.sort_by_key(|&[red, green, blue, alpha]| (alpha, red, green, blue));
     Some(palette)
 }
