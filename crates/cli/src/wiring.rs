@@ -16,7 +16,7 @@ use orbit_codec::{Limits, Quality};
 use orbit_edge::{Backends, Disk, Pool, ServiceUpstream, Upstream, Upstreams};
 use orbit_model::{Access, EdgeStats, PurgeRequest, Removed};
 use orbit_origin::generate::Demo;
-use orbit_origin::{Copies, NoCopies};
+use orbit_origin::{Copies, Models, NoCopies};
 use orbit_store::{MemoryLog, Store};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -231,7 +231,7 @@ async fn open_origin(
     let parts = orbit_origin::Parts {
         store,
         events: Arc::new(MemoryLog::default()),
-        generator: Arc::new(Demo::new(making.demo_delay)),
+        models: Models::new(vec![Arc::new(Demo::new(making.demo_delay))])?,
         copies,
         access: access.clone(),
         clock: Arc::new(SystemClock),

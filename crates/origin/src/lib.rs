@@ -41,7 +41,7 @@ use tokio_util::task::TaskTracker;
 pub use config::Config;
 pub use copies::{Copies, NoCopies};
 pub use error::Error;
-pub use generate::Generator;
+pub use generate::{Generator, Models};
 pub use variants::Rules;
 
 use background::Background;
@@ -57,7 +57,7 @@ pub struct Parts {
     /// What threads are told.
     pub events: Arc<dyn EventLog>,
     /// Who draws.
-    pub generator: Arc<dyn Generator>,
+    pub models: Models,
     /// Who holds copies that a purge must reach.
     pub copies: Arc<dyn Copies>,
     /// Who may write.

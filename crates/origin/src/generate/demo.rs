@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 
 use self::paint::{Canvas, paint};
-use super::{Error, Generator, Request};
+use super::{Error, Generator, Picture, Preview, Request};
 
 /// Draws by procedure.
 #[derive(Debug, Clone)]
@@ -22,6 +22,7 @@ pub struct Demo {
     delay: Duration,
     /// One permit a core; it goes with the painting onto its thread, because that goes on when the caller leaves.
     easels: Arc<Semaphore>,
+    models: [String; 1],
 }
 
 impl Demo {
@@ -32,17 +33,25 @@ impl Demo {
     #[must_use]
     pub fn new(delay: Duration) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { delay, easels: Arc::new(Semaphore::new(cores)) }
+        Self { delay, easels: Arc::new(Semaphore::new(cores)), models: [Self::MODEL.to_owned()] }
     }
 }
 
 #[async_trait]
 impl Generator for Demo {
-    fn model(&self) -> &str {
-        Self::MODEL
+    fn models(&self) -> &[String] {
+        &self.models
     }
 
-    async fn generate(&self, request: Request) -> Result<Bytes, Error> {
+    /// Programs that were written for another server are to run without a change.
+    fn takes_any_model(&self) -> bool {
+        true
+    }
+
+    async fn generate(&self, request: Request, _: mpsc::Sender<Preview>) -> Result<Picture, Error> {
+        if !request.inputs.is_empty() {
+            return Err(Error::Refused("the demo generator draws, and edits nothing".to_owned()));
+        }
         tokio::time::sleep(self.delay).await;
         let failed = |error: &dyn std::fmt::Display| Error::Failed(error.to_string());
         let easel = Arc::clone(&self.easels).acquire_owned().await.map_err(|error| failed(&error))?;
@@ -50,12 +59,13 @@ impl Generator for Demo {
             let _held = easel;
             draw(&request)
         });
-        painting.await.map_err(|error| failed(&error))?
+        let bytes = painting.await.map_err(|error| failed(&error))??;
+        Ok(Picture { bytes, revised_prompt: None })
     }
 }
 
 fn draw(request: &Request) -> Result<Bytes, Error> {
-    let Request { concept, width, height, seed } = request;
+    let Request { concept, width, height, seed, .. } = request;
     let mut hasher = blake3::Hasher::new();
     hasher.update(concept.prompt.as_bytes());
     hasher.update(&seed.to_le_bytes());
@@ -71,19 +81,21 @@ mod tests {
 
     use super::*;
 
-    fn request(prompt: &str, seed: u64) -> Request {
+    async fn draw(prompt: &str, seed: u64) -> Bytes {
         let concept =
             Concept { prompt: prompt.to_owned(), style: None, title: None, model: None, size: None, seed: None };
-        Request { concept, width: 64, height: 48, seed }
+        let (inputs, extra) = (Vec::new(), serde_json::Map::new());
+        let request = Request { concept, width: 64, height: 48, seed, previews: 0, inputs, extra };
+        let (previews, _) = mpsc::channel(1);
+        Demo::new(Duration::ZERO).generate(request, previews).await.unwrap().bytes
     }
 
     #[tokio::test]
     async fn the_same_prompt_and_seed_draw_the_same_picture() {
-        let demo = Demo::new(Duration::ZERO);
-        let fox = demo.generate(request("a fox", 1)).await.unwrap();
-        assert_eq!(demo.generate(request("a fox", 1)).await.unwrap(), fox);
-        assert_ne!(demo.generate(request("a fox", 2)).await.unwrap(), fox);
-        assert_ne!(demo.generate(request("a dog", 1)).await.unwrap(), fox);
+        let fox = draw("a fox", 1).await;
+        assert_eq!(draw("a fox", 1).await, fox);
+        assert_ne!(draw("a fox", 2).await, fox);
+        assert_ne!(draw("a dog", 1).await, fox);
         let probe = orbit_codec::probe(&fox, &orbit_codec::Limits::default()).unwrap();
         assert_eq!((probe.width, probe.height), (64, 48));
     }

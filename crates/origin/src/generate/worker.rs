@@ -68,16 +68,26 @@ impl Origin {
             return Err(Failure::new("internal", "the job has no such concept".to_owned()));
         };
         let (width, height) = size(&concept).map_err(|message| Failure::new("invalid", message))?;
-        let generator = &self.0.parts.generator;
-        let seed = concept.seed.unwrap_or(index as u64);
-        let source = generator.generate(Request { concept: concept.clone(), width, height, seed }).await?;
+        let (generator, named) = self.0.parts.models.find(concept.model.as_deref())?;
+        let drawn = Request {
+            concept: Concept { model: Some(named.to_owned()), ..concept.clone() },
+            width,
+            height,
+            seed: concept.seed.unwrap_or(index as u64),
+            previews: 0,
+            inputs: Vec::new(),
+            extra: serde_json::Map::new(),
+        };
+        let (previews, _) = tokio::sync::mpsc::channel(1);
+        let source = generator.generate(drawn, previews).await?.bytes;
+        let named = named.to_owned();
         let Concept { prompt, style, title, model, .. } = concept;
         let labels = Labels {
             thread_id: Some(batch.thread_id.clone()),
             style,
             title,
             prompt: Some(prompt),
-            model: Some(model.unwrap_or_else(|| generator.model().to_owned())),
+            model: Some(model.unwrap_or(named)),
             generated: true,
         };
         Ok(Arrival { id: Some(id.clone()), source, labels })
@@ -155,7 +165,8 @@ impl From<super::Error> for Failure {
     fn from(error: super::Error) -> Self {
         let code = match error {
             super::Error::Refused(_) => "refused",
-            super::Error::Failed(_) => "generator_failed",
+            super::Error::Failed(_) | super::Error::Busy { .. } => "generator_failed",
+            super::Error::Timeout(_) => "generator_timeout",
         };
         Self::new(code, error.to_string())
     }
