@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, ImageId, JobId, Metadata, ThreadId};
 
 /// The place of an event in its thread, written `{milliseconds}-{sequence}`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct EventId {
     /// Milliseconds since 1970 of the clock when it was appended, or of an earlier event if the clock went back.
     pub millis: u64,
@@ -44,6 +45,20 @@ impl FromStr for EventId {
             Some(Self { millis: millis.parse().ok()?, sequence: sequence.parse().ok()? })
         });
         parts.ok_or_else(|| Error::invalid("event id", "it must be the id of an event, as in 1764000000000-5"))
+    }
+}
+
+impl TryFrom<String> for EventId {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<EventId> for String {
+    fn from(id: EventId) -> Self {
+        id.to_string()
     }
 }
 

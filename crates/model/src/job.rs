@@ -1,11 +1,13 @@
 //! Jobs: a batch of concepts to be generated for a thread.
 //!
-//! A [`JobRequest`] is what a caller posts; a [`Job`] is what it is told of the state. Queue and workers live in the
-//! origin; here are only the nouns and the identity by which two equal requests are known as one.
+//! A [`JobRequest`] is what a caller posts; a [`Job`] is what it is told of the state; a [`QueuedJob`] is what is stored
+//! of it. The queue lives in the store and the workers in the origin; here are only the nouns and the identity by which
+//! two equal requests are known as one.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, ImageId, JobId, ThreadId};
+use crate::{Digest, EventId, ImageId, JobId, ThreadId};
 
 /// One picture that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,13 +48,23 @@ impl JobRequest {
     pub fn fingerprint(&self) -> Digest {
         Digest::of(&serde_json::to_vec(self).unwrap_or_default())
     }
+
+    /// Blanks the prompts, which nobody needs once every image has come or failed.
+    ///
+    /// Not one by one: until then an equal request must find the same fingerprint, to join the job.
+    pub fn forget_prompts(&mut self) {
+        for concept in &mut self.concepts {
+            concept.prompt.clear();
+        }
+    }
 }
 
 /// How far a job or one of its images has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobState {
     /// Accepted, not begun.
+    #[default]
     Queued,
     /// Being drawn.
     Running,
@@ -106,4 +118,98 @@ pub struct Job {
     pub images: Vec<JobImage>,
     /// The event stream of the thread, from just before this job was accepted.
     pub events: String,
+}
+
+/// Why an image of a job did not come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobFailure {
+    /// A stable word for programs.
+    pub code: String,
+    /// A sentence for people.
+    pub message: String,
+}
+
+/// How far one image of a job has come; at first it is queued.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slot {
+    /// Where it stands.
+    pub state: JobState,
+    /// How often it was begun.
+    pub attempts: u32,
+    /// Why the last attempt failed, where one did.
+    pub failure: Option<JobFailure>,
+}
+
+/// A job as it was accepted, and how far each of its images has come: what a restart goes on with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueuedJob {
+    /// The job's name.
+    pub job: JobId,
+    /// What was asked for; without prompts once the job has ended.
+    pub request: JobRequest,
+    /// The id that each image has or will have, in order.
+    pub ids: Vec<ImageId>,
+    /// The last event of the thread before the job.
+    pub after: EventId,
+    /// When it was accepted, to the millisecond.
+    #[serde(with = "crate::clock::millis")]
+    pub created_at: Timestamp,
+    /// How far each image has come, in order.
+    pub slots: Vec<Slot>,
+}
+
+impl QueuedJob {
+    /// Whether no image will change any more.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.slots.iter().all(|slot| slot.state.is_final())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn concept(prompt: &str) -> Concept {
+        Concept { prompt: prompt.to_owned(), style: None, title: None, model: None, size: None, seed: Some(7) }
+    }
+
+    fn job() -> QueuedJob {
+        QueuedJob {
+            job: "job_1".parse().unwrap(),
+            request: JobRequest { thread_id: "t".parse().unwrap(), concepts: vec![concept("a fox"), concept("a hen")] },
+            ids: vec!["fox".parse().unwrap(), "hen".parse().unwrap()],
+            after: EventId { millis: 5, sequence: 1 },
+            created_at: Timestamp::from_millisecond(1_764_000_000_123).unwrap(),
+            slots: vec![Slot::default(); 2],
+        }
+    }
+
+    #[test]
+    fn a_queued_job_survives_being_written_and_read() {
+        let failure = JobFailure { code: "timeout".to_owned(), message: "It took too long.".to_owned() };
+        let mut job = job();
+        job.slots[1] = Slot { state: JobState::Failed, attempts: 3, failure: Some(failure) };
+        let json = serde_json::to_string(&job).unwrap();
+        assert!(json.contains("\"after\":\"5-1\""), "{json}");
+        assert_eq!(serde_json::from_str::<QueuedJob>(&json).unwrap(), job);
+    }
+
+    #[test]
+    fn a_job_has_ended_when_every_image_has() {
+        let mut job = job();
+        for (index, state) in [(0, JobState::Done), (1, JobState::Running)] {
+            job.slots[index].state = state;
+            assert!(!job.has_ended());
+        }
+        job.slots[1].state = JobState::Cancelled;
+        assert!(job.has_ended());
+    }
+
+    #[test]
+    fn forgetting_prompts_leaves_the_rest_of_the_request() {
+        let mut request = job().request;
+        request.forget_prompts();
+        assert_eq!(request.concepts, [concept(""), concept("")]);
+    }
 }

@@ -39,7 +39,7 @@ pub use digest::Digest;
 pub use event::{ConceptFailed, ConceptProgress, ConceptsGenerated, Event, EventId, ImagePurged};
 pub use format::Format;
 pub use id::{ImageId, JobId, ThreadId};
-pub use job::{Concept, Job, JobImage, JobRequest, JobState};
+pub use job::{Concept, Job, JobFailure, JobImage, JobRequest, JobState, QueuedJob, Slot};
 pub use manifest::{BlobName, Derived, Labels, Manifest, Placeholder, Rendition, Source};
 pub use metadata::{Metadata, MetadataPage};
 pub use problem::Problem;

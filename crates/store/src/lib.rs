@@ -4,6 +4,7 @@
 //! - [`BlobStore`]: files in one folder an image; [`FileSystem`] keeps them on a disk.
 //! - [`ImageIndex`]: lists and sums, derived from manifests and remade from them; [`Sqlite`] keeps it.
 //! - [`EventLog`]: what the subscribers of a thread are told; [`MemoryLog`] keeps the last of it.
+//! - [`JobQueue`]: jobs that were accepted and how far they have come; [`MemoryQueue`] keeps them for tests.
 //!
 //! Errors surface: nothing here is a copy that may be lost. The crate knows neither caches nor HTTP, never reads a
 //! clock, and does all disk work on tokio's blocking threads.
@@ -17,6 +18,7 @@ mod filesystem;
 mod fixtures;
 mod index;
 mod memory;
+mod queue;
 mod sqlite;
 mod store;
 
@@ -26,5 +28,6 @@ pub use events::EventLog;
 pub use filesystem::FileSystem;
 pub use index::{ImageIndex, Page, Query, Totals};
 pub use memory::{EventLimits, MemoryLog};
+pub use queue::{JobQueue, MemoryQueue};
 pub use sqlite::Sqlite;
 pub use store::{Committed, Erased, Expect, Recovered, Reindexed, Store};
