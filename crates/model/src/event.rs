@@ -66,6 +66,10 @@ impl From<EventId> for String {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", content = "data", rename_all = "snake_case")]
 pub enum Event {
+    /// An image of a job is being drawn.
+    ConceptStarted(ConceptStarted),
+    /// An image of a job can be seen before it is finished.
+    ConceptPreview(ConceptPreview),
     /// An image of a job is stored and can be loaded.
     ConceptProgress(Box<ConceptProgress>),
     /// An image of a job will not come.
@@ -74,6 +78,48 @@ pub enum Event {
     ConceptsGenerated(ConceptsGenerated),
     /// An image is gone from every tier.
     ImagePurged(ImagePurged),
+}
+
+/// Data of `concept_started`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConceptStarted {
+    /// The thread.
+    pub thread_id: ThreadId,
+    /// The job.
+    pub job: JobId,
+    /// The image's place in the job, from 0.
+    pub index: usize,
+    /// How many images the job has.
+    pub total: usize,
+    /// How many of them are stored by now.
+    pub completed: usize,
+    /// The id that the image will have.
+    pub id: ImageId,
+    /// Where a browser will load it from.
+    pub url: String,
+    /// How often it was tried to draw it, this time included.
+    pub attempt: u32,
+}
+
+/// Data of `concept_preview`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConceptPreview {
+    /// The thread.
+    pub thread_id: ThreadId,
+    /// The job.
+    pub job: JobId,
+    /// The image's place in the job, from 0.
+    pub index: usize,
+    /// How many images the job has.
+    pub total: usize,
+    /// How many of them are stored by now.
+    pub completed: usize,
+    /// The id that the image will have.
+    pub id: ImageId,
+    /// The preview's place among those of the image, from 0.
+    pub preview: u8,
+    /// Where a browser loads the preview from, while the image is being drawn and for a little longer.
+    pub url: String,
 }
 
 /// Data of `concept_progress`.
@@ -141,6 +187,8 @@ impl Event {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
+            Self::ConceptStarted(_) => "concept_started",
+            Self::ConceptPreview(_) => "concept_preview",
             Self::ConceptProgress(_) => "concept_progress",
             Self::ConceptFailed(_) => "concept_failed",
             Self::ConceptsGenerated(_) => "concepts_generated",
@@ -152,6 +200,8 @@ impl Event {
     #[must_use]
     pub fn thread_id(&self) -> &ThreadId {
         match self {
+            Self::ConceptStarted(data) => &data.thread_id,
+            Self::ConceptPreview(data) => &data.thread_id,
             Self::ConceptProgress(data) => &data.thread_id,
             Self::ConceptFailed(data) => &data.thread_id,
             Self::ConceptsGenerated(data) => &data.thread_id,
@@ -159,10 +209,25 @@ impl Event {
         }
     }
 
+    /// The job that it tells of, if it tells of one.
+    #[must_use]
+    pub fn job(&self) -> Option<&JobId> {
+        match self {
+            Self::ConceptStarted(data) => Some(&data.job),
+            Self::ConceptPreview(data) => Some(&data.job),
+            Self::ConceptProgress(data) => Some(&data.job),
+            Self::ConceptFailed(data) => Some(&data.job),
+            Self::ConceptsGenerated(data) => Some(&data.job),
+            Self::ImagePurged(_) => None,
+        }
+    }
+
     /// The data as one line of JSON.
     #[must_use]
     pub fn data(&self) -> String {
         let json = match self {
+            Self::ConceptStarted(data) => serde_json::to_string(data),
+            Self::ConceptPreview(data) => serde_json::to_string(data),
             Self::ConceptProgress(data) => serde_json::to_string(data),
             Self::ConceptFailed(data) => serde_json::to_string(data),
             Self::ConceptsGenerated(data) => serde_json::to_string(data),

@@ -121,6 +121,14 @@ impl ImageId {
     }
 }
 
+impl ThreadId {
+    /// Names a thread that nobody has named after what is asked for, as in `v1-7f3k2m9qabcd`.
+    #[must_use]
+    pub fn from_digest(digest: &Digest) -> Self {
+        Self(format!("v1-{}", digest.short()).into())
+    }
+}
+
 impl JobId {
     /// Names a job after a digest, as in `job_7f3k2m9qabcd`.
     #[must_use]

@@ -40,13 +40,34 @@ pub struct JobRequest {
     pub thread_id: ThreadId,
     /// What to draw, in order.
     pub concepts: Vec<Concept>,
+    /// How many of them may be drawn at once; fewer where others want their turn too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<usize>,
+    /// How many previews of each are wanted, 0 to 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partial_images: Option<u8>,
+    /// Whether a finished job that asked for the same may be the answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reuse: bool,
 }
 
 impl JobRequest {
-    /// The identity of the request: equal requests have equal fingerprints.
+    /// Asks for these concepts, as many at once as there are turns for, without previews.
+    #[must_use]
+    pub fn new(thread_id: ThreadId, concepts: Vec<Concept>) -> Self {
+        Self { thread_id, concepts, concurrency: None, partial_images: None, reuse: false }
+    }
+
+    /// Whether every seed is named, so that an equal request means the same pictures. People who ask twice without one want two.
+    #[must_use]
+    pub fn is_seeded(&self) -> bool {
+        self.concepts.iter().all(|concept| concept.seed.is_some())
+    }
+
+    /// The identity of the request: equal ones want the same pictures for the same thread, however fast and however shown.
     #[must_use]
     pub fn fingerprint(&self) -> Digest {
-        Digest::of(&serde_json::to_vec(self).unwrap_or_default())
+        Digest::of(&serde_json::to_vec(&(&self.thread_id, &self.concepts)).unwrap_or_default())
     }
 
     /// Blanks the prompts, which nobody needs once every image has come or failed.
@@ -95,6 +116,8 @@ pub struct JobImage {
     pub url: String,
     /// How far it has come.
     pub state: JobState,
+    /// Why it will not come.
+    pub error: Option<JobFailure>,
 }
 
 /// The state of a job, as its caller sees it.
@@ -177,7 +200,7 @@ mod tests {
     fn job() -> QueuedJob {
         QueuedJob {
             job: "job_1".parse().unwrap(),
-            request: JobRequest { thread_id: "t".parse().unwrap(), concepts: vec![concept("a fox"), concept("a hen")] },
+            request: JobRequest::new("t".parse().unwrap(), vec![concept("a fox"), concept("a hen")]),
             ids: vec!["fox".parse().unwrap(), "hen".parse().unwrap()],
             after: EventId { millis: 5, sequence: 1 },
             created_at: Timestamp::from_millisecond(1_764_000_000_123).unwrap(),

@@ -36,7 +36,9 @@ pub use cache_key::CacheKey;
 pub use cache_status::{CacheStatus, Forward};
 pub use clock::Clock;
 pub use digest::Digest;
-pub use event::{ConceptFailed, ConceptProgress, ConceptsGenerated, Event, EventId, ImagePurged};
+pub use event::{
+    ConceptFailed, ConceptPreview, ConceptProgress, ConceptStarted, ConceptsGenerated, Event, EventId, ImagePurged,
+};
 pub use format::Format;
 pub use id::{ImageId, JobId, ThreadId};
 pub use job::{Concept, Job, JobFailure, JobImage, JobRequest, JobState, QueuedJob, Slot};

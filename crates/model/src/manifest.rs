@@ -78,6 +78,9 @@ pub struct Labels {
     /// The prompt that it was made from; private.
     #[serde(default)]
     pub prompt: Option<String>,
+    /// The number that chose it among the pictures of its prompt; private.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
     /// The model that made it.
     #[serde(default)]
     pub model: Option<String>,

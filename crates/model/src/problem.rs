@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{JobId, JobState};
+
 /// The body of an error answer, `application/problem+json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
@@ -18,6 +20,12 @@ pub struct Problem {
     pub detail: String,
     /// A stable word for programs, as in `not_found`.
     pub code: String,
+    /// How far an image has come that is not there yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<JobState>,
+    /// The job that makes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobId>,
 }
 
 impl Problem {
@@ -33,6 +41,8 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             code: code.to_owned(),
+            state: None,
+            job: None,
         }
     }
 }

@@ -15,6 +15,9 @@ export function rewriteEventUrls<E extends OrbitEvent>(event: E, options: UrlOpt
 
 function imagesOf(event: OrbitEvent): { url: string }[] {
   switch (event.event) {
+    case "concept_started":
+    case "concept_preview":
+      return [event.data];
     case "concept_progress":
       return [event.data.image];
     case "concepts_generated":

@@ -81,6 +81,8 @@ export interface JobImage {
   id: string;
   url: string;
   state: JobState;
+  /** Why the image will not come; null unless it will not. */
+  error: { code: FailureCode; message: string } | null;
 }
 
 /** A batch of concepts that is being made into images. */
@@ -129,7 +131,18 @@ export type ProblemCode =
   | "unauthorized"
   | "forbidden"
   | "timeout"
+  | "pending"
   | "internal";
+
+/** The stable codes of an image that will not come. */
+export type FailureCode =
+  | ProblemCode
+  | "refused"
+  | "generator_failed"
+  | "generator_busy"
+  | "generator_timeout"
+  | "interrupted"
+  | "cancelled";
 
 /** An error's body, `application/problem+json` (RFC 9457). */
 export interface Problem {
@@ -139,6 +152,40 @@ export interface Problem {
   status: number;
   detail: string;
   code: ProblemCode;
+  /** With `pending`: how far the image has come. */
+  state?: JobState;
+  /** With `pending`: the job that makes it. */
+  job?: string;
+}
+
+/** One concept of a job is being drawn. */
+export interface ConceptStarted {
+  thread_id: string;
+  job: string;
+  index: number;
+  total: number;
+  completed: number;
+  /** The id that the image will have. */
+  id: string;
+  /** Where the image will be. */
+  url: string;
+  /** How often it was tried, this time included. */
+  attempt: number;
+}
+
+/** One concept of a job can be seen before it is finished. */
+export interface ConceptPreview {
+  thread_id: string;
+  job: string;
+  index: number;
+  total: number;
+  completed: number;
+  /** The id that the image will have. */
+  id: string;
+  /** The preview's place among those of the image, from 0. */
+  preview: number;
+  /** Where the preview is, while the image is being drawn and for a little longer. */
+  url: string;
 }
 
 /** One concept of a job became an image. */
@@ -158,7 +205,7 @@ export interface ConceptFailed {
   index: number;
   total: number;
   completed: number;
-  code: ProblemCode;
+  code: FailureCode;
   message: string;
 }
 
@@ -180,6 +227,8 @@ export interface ImagePurged {
 
 /** An event of a thread's stream: `event` is its name there, `data` its parsed JSON. */
 export type OrbitEvent =
+  | { event: "concept_started"; data: ConceptStarted }
+  | { event: "concept_preview"; data: ConceptPreview }
   | { event: "concept_progress"; data: ConceptProgress }
   | { event: "concept_failed"; data: ConceptFailed }
   | { event: "concepts_generated"; data: ConceptsGenerated }

@@ -29,7 +29,14 @@ describe("the golden files", () => {
     const values = cases.map(({ event, data }) => ({ type: "OrbitEvent", value: { event, data } }));
     expect(typeErrors(values)).toEqual([]);
     expect(new Set(cases.map(({ event }) => event))).toEqual(
-      new Set(["concept_progress", "concept_failed", "concepts_generated", "image_purged"]),
+      new Set([
+        "concept_started",
+        "concept_preview",
+        "concept_progress",
+        "concept_failed",
+        "concepts_generated",
+        "image_purged",
+      ]),
     );
   });
 
