@@ -269,7 +269,8 @@ where
         let Received { response, forwarded, as_asked, .. } = received;
         let shared = &self.shared;
         let (status, now) = (response.status(), shared.now());
-        if of_itself {
+        // That a request was accepted says of itself that the next answer is another (RFC 9110 section 15.3.3).
+        if of_itself && status != StatusCode::ACCEPTED {
             let until = now.checked_add(shared.limits.bypass_for).unwrap_or(now);
             let head = self.head(status, response.headers().clone());
             shared.bypass.remember(&self.route(&head), now, until);

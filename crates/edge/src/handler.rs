@@ -25,7 +25,7 @@ use crate::metrics::{Ending, Metrics};
 use crate::path::{self, PUBLIC_PREFIX};
 use crate::proxy::upgrade;
 use crate::target::Target;
-use crate::{Body, Config, Error, Profile, Upstream, answer, next_image, received};
+use crate::{Body, Config, Error, Profile, Upstream, answer, next_image, received, wait};
 
 /// The service that owns copies; clones share them.
 #[derive(Debug, Clone)]
@@ -73,7 +73,7 @@ impl From<Arc<dyn Upstream>> for Backends {
 }
 
 /// What a request names.
-enum Place {
+pub(crate) enum Place {
     /// A resource that is cached.
     Cached(Target),
     /// A public path under which nothing may be, or a query that makes no sense.
@@ -194,7 +194,7 @@ impl Edge {
     }
 
     /// Where a request belongs. The query of an image counts where it `reads`; all else passes with it as it is.
-    fn place<B>(&self, request: &Request<B>, reads: bool) -> Place {
+    pub(crate) fn place<B>(&self, request: &Request<B>, reads: bool) -> Place {
         let uri = request.uri();
         match self.config.profile {
             Profile::Image => match self.config.maps.iter().find_map(|map| map.key(uri.path())) {
@@ -224,7 +224,7 @@ impl Edge {
         reads && !has_body && !goes_past && upgrade::wanted(request).is_none()
     }
 
-    fn ask<'a, B>(&self, request: &'a Request<B>, target: &'a Target) -> Ask<'a> {
+    pub(crate) fn ask<'a, B>(&self, request: &'a Request<B>, target: &'a Target) -> Ask<'a> {
         // An image that is asked for by HEAD will be asked for by GET.
         let method = if self.config.profile == Profile::Image { &Method::GET } else { request.method() };
         Ask { key: &target.key, method, headers: request.headers() }
@@ -232,17 +232,31 @@ impl Edge {
 
     async fn resolve(&self, request: Request<()>, open: Open) -> Response<Body> {
         let started = Instant::now();
-        let Open { target, looked } = open;
-        let fetch = Fetch::new(self, &request, &target);
-        let ask = self.ask(&request, &target);
-        match self.cache.resolve(ask, looked, move |question| fetch.clone().ask(question)).await {
-            Ok(found) => self.finish(&request, &target, found, Some(started.elapsed())),
-            Err(error) => {
-                let name = path::name(&target.key);
-                tracing::warn!(target: "orbit::edge", key = %target.key, %error, "[IMAGE CACHE] ERROR: {name} - {error}");
-                self.refuse(error.into())
+        let Open { target, mut looked } = open;
+        let wait = wait::asked(request.uri().query());
+        loop {
+            let fetch = Fetch::new(self, &request, &target);
+            let ask = self.ask(&request, &target);
+            let found = match self.cache.resolve(ask, looked, move |question| fetch.clone().ask(question)).await {
+                Ok(found) => found,
+                Err(error) => return self.unavailable(&target, error),
+            };
+            let left = wait.saturating_sub(started.elapsed());
+            if !wait::is_pending(found.head.status) || left.is_zero() {
+                return self.finish(&request, &target, found, Some(started.elapsed()));
             }
+            self.wait_upstream(&target, left).await;
+            looked = match self.cache.look(self.ask(&request, &target)) {
+                Lookup::Fresh(found) => return self.finish(&request, &target, found, Some(started.elapsed())),
+                Lookup::Other(looked) => looked,
+            };
         }
+    }
+
+    fn unavailable(&self, target: &Target, error: orbit_cache::Error) -> Response<Body> {
+        let name = path::name(&target.key);
+        tracing::warn!(target: "orbit::edge", key = %target.key, %error, "[IMAGE CACHE] ERROR: {name} - {error}");
+        self.refuse(error.into())
     }
 
     /// From what the cache found to the answer, counted and logged.

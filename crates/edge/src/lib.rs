@@ -13,6 +13,7 @@ mod body;
 mod config;
 mod error;
 mod fetch;
+mod fill;
 mod handler;
 mod health;
 mod informational;
@@ -26,6 +27,7 @@ mod purge;
 mod received;
 mod target;
 mod upstream;
+mod wait;
 
 pub use body::Body;
 pub use config::{Config, Disk};

@@ -109,7 +109,7 @@ impl Edge {
     }
 
     /// Drops copies, on a thread that may wait for a disk.
-    async fn drop_keys(&self, keys: Vec<CacheKey>) {
+    pub(crate) async fn drop_keys(&self, keys: Vec<CacheKey>) {
         if keys.is_empty() {
             return;
         }

@@ -1,0 +1,43 @@
+//! Filling: what will be asked for soon is fetched before anybody asks.
+//!
+//! In `orbit serve` the origin calls it when an image is stored and before it is told of, so that the first view is a hit. A
+//! fill joins the requests that are there, and they join it; it counts as none. What cannot be fetched is not kept, and nobody
+//! is told.
+
+use http::{Method, Request};
+use http_body_util::BodyExt as _;
+use orbit_cache::Lookup;
+
+use crate::fetch::Fetch;
+use crate::handler::Place;
+use crate::{Body, Edge};
+
+impl Edge {
+    /// Takes in what is under these paths, as browsers ask for them. What an image's own path was answered with before, as that
+    /// there is none, is dropped first.
+    pub async fn fill(&self, paths: &[String]) {
+        for path in paths {
+            let Ok(uri) = path.parse() else { continue };
+            let mut request = Request::new(());
+            *request.method_mut() = Method::GET;
+            *request.uri_mut() = uri;
+            self.take_in(request.map(|()| axum::body::Body::empty())).await;
+        }
+    }
+
+    async fn take_in(&self, mut request: Request<axum::body::Body>) {
+        let Place::Cached(target) = self.place(&request, true) else { return };
+        if !target.key.as_str().contains('?') {
+            self.drop_keys(vec![target.key.clone()]).await;
+        }
+        target.settle_accept(request.headers_mut());
+        let request = request.map(drop);
+        let Lookup::Other(looked) = self.cache.look(self.ask(&request, &target)) else { return };
+        let fetch = Fetch::new(self, &request, &target);
+        let ask = self.ask(&request, &target);
+        if let Ok(found) = self.cache.resolve(ask, looked, move |question| fetch.clone().ask(question)).await {
+            // To its end: what is not read may not be kept.
+            let _ = axum::body::Body::from(Body::from(found.body)).collect().await;
+        }
+    }
+}
