@@ -17,7 +17,7 @@ use orbit_edge::{Backends, Disk, Pool, ServiceUpstream, Upstream, Upstreams};
 use orbit_model::{Access, EdgeStats, PurgeRequest, Removed};
 use orbit_origin::generate::Demo;
 use orbit_origin::{Copies, Models, NoCopies};
-use orbit_store::{MemoryLog, Store};
+use orbit_store::{MemoryLog, MemoryQueue, Store};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -231,12 +231,18 @@ async fn open_origin(
     let parts = orbit_origin::Parts {
         store,
         events: Arc::new(MemoryLog::default()),
+        queue: Arc::new(MemoryQueue::default()),
         models: Models::new(vec![Arc::new(Demo::new(making.demo_delay))])?,
         copies,
         access: access.clone(),
         clock: Arc::new(SystemClock),
     };
-    Ok(orbit_origin::Origin::new(parts, origin_config(making)?)?)
+    let origin = orbit_origin::Origin::new(parts, origin_config(making)?)?;
+    let resumed = origin.resume().await.with_context(|| format!("the queue in {}", data_dir.display()))?;
+    if resumed > 0 {
+        tracing::info!(concepts = resumed, "going on with what the last run left");
+    }
+    Ok(origin)
 }
 
 /// Opens the store and mends what a crash left behind.
@@ -297,6 +303,12 @@ struct InProcess(OnceLock<orbit_edge::Edge>);
 impl Copies for InProcess {
     async fn purge(&self, request: &PurgeRequest) -> Vec<Removed> {
         self.0.get().map(|edge| edge.purge(request)).unwrap_or_default()
+    }
+
+    async fn fill(&self, paths: &[String]) {
+        if let Some(edge) = self.0.get() {
+            edge.fill(paths).await;
+        }
     }
 
     fn stats(&self) -> Option<EdgeStats> {

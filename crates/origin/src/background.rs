@@ -9,6 +9,7 @@ use std::collections::{HashSet, VecDeque};
 use orbit_codec::{Effort, Stop};
 use orbit_model::{Digest, ImageId, Manifest, PurgeRequest, Variant};
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::variants::rendition;
@@ -85,6 +86,7 @@ impl Background {
 impl Origin {
     /// Does the background work, until the origin stops. To be run once, on a runtime that lives as long as the origin.
     pub async fn tend(&self) {
+        self.0.jobs.begin_work(&Handle::current());
         tokio::join!(self.work_off(), self.find_unrefined());
     }
 
@@ -134,6 +136,9 @@ impl Origin {
                 // Copies of what stood in for it are shown once more, while the better one is fetched.
                 let request = PurgeRequest { ids: vec![id.clone()], soft: true, ..PurgeRequest::default() };
                 self.0.parts.copies.purge(&request).await;
+                if matches!(chore, Chore::Refine(_)) && self.store().manifest(id).await?.labels.generated {
+                    self.0.parts.copies.fill(&[id.url("")]).await;
+                }
                 Ok(())
             }
             Ok(false) | Err(Error::NotFound(_)) => Ok(()),

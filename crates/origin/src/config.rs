@@ -40,6 +40,26 @@ pub struct Config {
     pub generation_workers: usize,
     /// How many more may wait; beyond that jobs are answered 503.
     pub max_queued_concepts: usize,
+    /// How long a generator may take for one image.
+    pub generation_timeout: Duration,
+    /// How often it is tried to draw an image.
+    pub generation_attempts: u32,
+    /// What becomes of images that were being drawn when the last run ended.
+    pub interrupted: Interrupted,
+    /// The width of the variant that copies take in with each generated image; it must be one that may be asked for.
+    pub thumbnail: Option<u32>,
+    /// What previews may take of memory, in bytes.
+    pub preview_bytes: usize,
+}
+
+/// What becomes of an image that was being drawn when the server ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Interrupted {
+    /// It is drawn again, which may cost its price a second time.
+    #[default]
+    Retry,
+    /// It fails.
+    Fail,
 }
 
 impl Default for Config {
@@ -61,6 +81,11 @@ impl Default for Config {
             public_base_url: String::new(),
             generation_workers: 4,
             max_queued_concepts: 1000,
+            generation_timeout: Duration::from_secs(180),
+            generation_attempts: 3,
+            interrupted: Interrupted::Retry,
+            thumbnail: Some(256),
+            preview_bytes: 64 << 20,
         }
     }
 }
@@ -76,6 +101,7 @@ impl Config {
             (self.max_variants, "the number of variants that an image keeps"),
             (self.generation_workers, "the number of generation workers"),
             (self.max_queued_concepts, "the number of queued concepts"),
+            (self.generation_attempts as usize, "the number of tries of an image"),
         ];
         if let Some((_, name)) = at_least_one.iter().find(|(value, _)| *value == 0) {
             return Err(Error::Invalid(format!("{name} must be at least 1")));

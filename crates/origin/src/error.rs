@@ -19,6 +19,9 @@ pub enum Error {
     /// There is no such thing.
     #[error("there is no such {0}")]
     NotFound(&'static str),
+    /// It was to be made and was not; the text says why.
+    #[error("{0}")]
+    NotMade(String),
     /// The request makes no sense; the text says what would.
     #[error("{0}")]
     Invalid(String),
@@ -51,6 +54,7 @@ impl Error {
     pub(crate) fn again(&self) -> Self {
         match self {
             Self::NotFound(what) => Self::NotFound(what),
+            Self::NotMade(text) => Self::NotMade(text.clone()),
             Self::Invalid(text) => Self::Invalid(text.clone()),
             Self::Unsupported(text) => Self::Unsupported(text.clone()),
             Self::Conflict(text) => Self::Conflict(text.clone()),
@@ -69,7 +73,7 @@ impl Error {
 
     fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
-            Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
+            Self::NotFound(_) | Self::NotMade(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid"),
             Self::Unsupported(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported"),
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),

@@ -1,4 +1,5 @@
-//! `GET /threads/{thread_id}/events`: what happens in a thread, as Server-Sent Events.
+//! `GET /threads/{thread_id}/events` and `GET /generations/{job}/events`: what happens in a thread, or in one job of it, as
+//! Server-Sent Events.
 //!
 //! A subscriber keeps its own place in the thread's log and reads on from there, so one that stalls delays nobody
 //! (T-DOS-8), and one that comes back with `Last-Event-ID` loses nothing and sees nothing twice (T-SSE-2). Without a place
@@ -15,8 +16,8 @@ use axum::response::{IntoResponse, Response};
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL};
-use http::{HeaderMap, HeaderName};
-use orbit_model::{Event, EventId, ThreadId};
+use http::{HeaderMap, HeaderName, StatusCode};
+use orbit_model::{Event, EventId, JobId, ThreadId};
 use orbit_store::EventLog;
 use serde::Deserialize;
 use tokio::sync::watch;
@@ -36,41 +37,110 @@ pub(crate) struct Place {
     after: Option<String>,
 }
 
-pub(crate) async fn stream(
+pub(crate) async fn of_thread(
     State(origin): State<Origin>,
     Segment(thread): Segment,
     Query(place): Query<Place>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let thread: ThreadId = thread.parse()?;
-    let log = Arc::clone(&origin.0.parts.events);
-    let news = log.subscribe(&thread).await?;
-    let header = headers.get("last-event-id").and_then(|value| value.to_str().ok());
-    let position = match header.filter(|id| !id.is_empty()).or(place.after.as_deref()) {
+    let news = origin.0.parts.events.subscribe(&thread).await?;
+    let position = match given(&headers, place.after.as_deref()) {
         None => None,
         Some("$") => Some(*news.borrow()),
         Some(id) => Some(id.parse()?),
     };
-    let stopping = origin.0.stopping.clone();
-    let subscriber = Subscriber { log, thread, news, position, unread: VecDeque::new(), stopping };
-    let sse = Sse::new(subscriber.messages()).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("heartbeat"));
-    let headers = [
-        (CACHE_CONTROL, "no-cache, no-transform"),
-        (HeaderName::from_static("x-accel-buffering"), "no"),
-        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-    ];
-    Ok((headers, sse).into_response())
+    Ok(origin.stream(thread, news, position, None))
+}
+
+/// From the job's beginning to its end; whoever comes back after the end is told that there is no more.
+pub(crate) async fn of_job(
+    State(origin): State<Origin>,
+    Segment(job): Segment,
+    Query(place): Query<Place>,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    let job: JobId = job.parse().ok().ok_or(Error::NotFound("job"))?;
+    let (thread, start) = match origin.0.jobs.find(&job) {
+        Some(batch) => (batch.thread_id.clone(), batch.after),
+        None => {
+            let queued = origin.0.parts.queue.get(&job).await?.ok_or(Error::NotFound("job"))?;
+            (queued.request.thread_id, queued.after)
+        }
+    };
+    let news = origin.0.parts.events.subscribe(&thread).await?;
+    let position = match given(&headers, place.after.as_deref()) {
+        None => start,
+        Some("$") => *news.borrow(),
+        Some(id) => id.parse()?,
+    };
+    if origin.has_ended(&job, &thread, position).await? {
+        // An EventSource takes this as a word not to come back (WHATWG HTML, 9.2.3).
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    Ok(origin.stream(thread, news, Some(position), Some(job)))
+}
+
+/// The place that a reader gives: that of the header is newer than that of the URL.
+fn given<'a>(headers: &'a HeaderMap, after: Option<&'a str>) -> Option<&'a str> {
+    let header = headers.get("last-event-id").and_then(|value| value.to_str().ok());
+    header.filter(|id| !id.is_empty()).or(after)
+}
+
+impl Origin {
+    fn stream(
+        &self,
+        thread: ThreadId,
+        news: watch::Receiver<EventId>,
+        position: Option<EventId>,
+        job: Option<JobId>,
+    ) -> Response {
+        let (log, stopping) = (Arc::clone(&self.0.parts.events), self.0.stopping.clone());
+        let subscriber =
+            Subscriber { log, thread, job, news, position, unread: VecDeque::new(), over: false, stopping };
+        let sse = Sse::new(subscriber.messages()).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("heartbeat"));
+        let headers = [
+            (CACHE_CONTROL, "no-cache, no-transform"),
+            (HeaderName::from_static("x-accel-buffering"), "no"),
+            (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        ];
+        (headers, sse).into_response()
+    }
+
+    /// Whether a job has ended and its end does not lie behind a place.
+    async fn has_ended(&self, job: &JobId, thread: &ThreadId, position: EventId) -> Result<bool, Error> {
+        let ended = match self.0.jobs.find(job) {
+            Some(batch) => batch.open().is_empty(),
+            None => true,
+        };
+        let mut after = position;
+        if !ended {
+            return Ok(false);
+        }
+        loop {
+            let batch = self.0.parts.events.read_after(thread, Some(after), BATCH).await?;
+            let Some((last, _)) = batch.last() else { return Ok(true) };
+            after = *last;
+            if batch.iter().any(|(_, event)| event.job() == Some(job)) {
+                return Ok(false);
+            }
+        }
+    }
 }
 
 /// One open stream.
 struct Subscriber {
     log: Arc<dyn EventLog>,
     thread: ThreadId,
+    /// The only job that is told of; the stream ends with it.
+    job: Option<JobId>,
     /// Changes whenever the thread's log grows.
     news: watch::Receiver<EventId>,
     /// The last event that was handed on.
     position: Option<EventId>,
     unread: VecDeque<(EventId, Arc<Event>)>,
+    /// Whether the last event of the job was told.
+    over: bool,
     stopping: CancellationToken,
 }
 
@@ -83,11 +153,18 @@ impl Subscriber {
         })
     }
 
-    /// The next event, whenever it comes; `None` at shutdown.
+    /// The next event, whenever it comes; `None` after the last one of a job, and at shutdown.
     async fn next(&mut self) -> Option<(EventId, Arc<Event>)> {
         loop {
+            if self.over {
+                return None;
+            }
             if let Some((id, event)) = self.unread.pop_front() {
                 self.position = Some(id);
+                if self.job.is_some() && event.job() != self.job.as_ref() {
+                    continue;
+                }
+                self.over = self.job.is_some() && matches!(*event, Event::ConceptsGenerated(_));
                 return Some((id, event));
             }
             // Seen before it is read: what is appended in between is news again, and not slept through.

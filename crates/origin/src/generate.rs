@@ -5,6 +5,7 @@
 
 pub mod demo;
 mod models;
+pub(crate) mod previews;
 pub(crate) mod worker;
 
 use std::time::Duration;

@@ -25,6 +25,7 @@ use orbit_model::range::{self, Selection};
 use orbit_model::variant::Target;
 use orbit_model::{Digest, ImageId, Manifest, VariantQuery};
 
+use crate::jobs::pending::{self, Pending};
 use crate::routes::Segment;
 use crate::variants::{Found, Shown};
 use crate::{Error, Origin, error};
@@ -44,8 +45,15 @@ pub(crate) async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let id = ImageId::from_segment(&segment).ok().ok_or(Error::NotFound("image"))?;
-    let query = VariantQuery::parse(uri.query().unwrap_or_default())?;
-    origin.show(&id, &query, &method, &headers).await
+    let text = uri.query().unwrap_or_default();
+    let (query, wait) = (VariantQuery::parse(text)?, pending::wait(text)?);
+    match origin.show(&id, &query, &method, &headers).await {
+        Err(Error::NotFound(_)) => match origin.pending(&id, wait).await? {
+            Pending::Come => origin.show(&id, &query, &method, &headers).await,
+            Pending::Answer(answer) => Ok(answer),
+        },
+        answered => answered,
+    }
 }
 
 impl Origin {
@@ -61,6 +69,9 @@ impl Origin {
             return self.show_image(id, method, headers).await;
         }
         let answered = self.show_variant(id, query, method, headers).await;
+        if matches!(answered, Err(Error::NotFound(_))) {
+            return answered;
+        }
         let mut response = answered.unwrap_or_else(IntoResponse::into_response);
         // On every answer, refusals too: a cache between here and there must not take one client's for another's.
         if query.variant.target == Some(Target::Auto) || query.preset.is_some() {

@@ -1,19 +1,31 @@
 //! Jobs: batches of concepts, accepted at once and worked off in the background.
 //!
-//! A request equal to one still in flight joins it. The queue is bounded; what does not fit is refused as a whole. Each
-//! concept is a task that waits for one of the workers' turns; finished jobs are remembered for a while.
+//! - [`Jobs`]: the book of all that this process works on or remembers; a request equal to one in flight joins it, and what does
+//!   not fit into the queue is refused as a whole.
+//! - `batch`: one job; `turns`: who may draw next; `accept` and `resume`: the two ways in; `pending`: images that are not there
+//!   yet; `routes`: HTTP.
+//!
+//! Each concept that is not final is a task of [`crate::generate::worker`].
 
+mod accept;
+mod batch;
+pub(crate) mod pending;
+mod resume;
 pub(crate) mod routes;
+mod turns;
 
 use std::collections::{HashMap, VecDeque};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use orbit_model::{Concept, Digest, ImageId, Job, JobId, JobImage, JobRequest, JobState, JobStats, Metadata, ThreadId};
+use orbit_model::{Digest, ImageId, JobFailure, JobId, JobState, JobStats, Metadata, Slot};
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
+use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
+
+pub(crate) use batch::{Batch, Brief, Moment, Progress};
+pub(crate) use turns::{Turn, Turns};
 
 use crate::Error;
 
@@ -24,13 +36,31 @@ const MAX_REMEMBERED: usize = 1000;
 #[derive(Debug)]
 pub(crate) struct Jobs {
     book: Mutex<Book>,
-    /// One permit for each concept that may be drawn at once; first come, first served.
-    pub(crate) turns: Semaphore,
+    pub(crate) turns: Turns,
     /// One task for each concept that is not final.
-    pub(crate) tasks: TaskTracker,
+    tasks: TaskTracker,
+    /// Where they run.
+    place: Mutex<Place>,
     queued: AtomicUsize,
     running: AtomicUsize,
     max_queued: usize,
+}
+
+/// Where concepts are worked on: not where requests are answered, so that what a generator sends in megabytes holds up none.
+enum Place {
+    /// Nowhere yet; what is to be worked on waits.
+    Waiting(Vec<Pin<Box<dyn Future<Output = ()> + Send>>>),
+    /// On the runtime of [`crate::Origin::tend`].
+    Running(Handle),
+}
+
+impl std::fmt::Debug for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Waiting(_) => "Waiting",
+            Self::Running(_) => "Running",
+        })
+    }
 }
 
 #[derive(Debug, Default)]
@@ -38,51 +68,39 @@ struct Book {
     by_id: HashMap<JobId, Arc<Batch>>,
     /// Jobs that are not final, by what they were asked for: whom an equal request joins.
     in_flight: HashMap<Digest, JobId>,
+    /// The job of each image that was promised, and its place there.
+    by_image: HashMap<ImageId, (JobId, usize)>,
+    /// The last job of each kind that has brought all its images.
+    done: HashMap<Digest, JobId>,
     finished: VecDeque<JobId>,
-}
-
-/// One job: what was asked for, and how far each image has come.
-#[derive(Debug)]
-pub(crate) struct Batch {
-    pub(crate) id: JobId,
-    pub(crate) thread_id: ThreadId,
-    /// What is still to be drawn, in order; each is taken out by who draws it, so that a finished job holds no prompts.
-    concepts: Mutex<Vec<Option<Concept>>>,
-    pub(crate) ids: Vec<ImageId>,
-    pub(crate) cancelled: CancellationToken,
-    /// The event stream from just before the job.
-    pub(crate) events: String,
-    /// Held from the end of a concept until it is told, so that the end of the job is told last.
-    pub(crate) telling: tokio::sync::Mutex<()>,
-    fingerprint: Digest,
-    /// One slot a concept, in order; changed under the lock only.
-    slots: Mutex<Vec<Slot>>,
-}
-
-#[derive(Debug, Clone)]
-struct Slot {
-    state: JobState,
-    image: Option<Metadata>,
-}
-
-/// How far a batch was when one of its images ended.
-#[derive(Debug)]
-pub(crate) struct Progress {
-    /// Stored so far.
-    pub(crate) completed: usize,
-    /// Set once: with the last image, all that came, in order.
-    pub(crate) all: Option<Vec<Metadata>>,
 }
 
 impl Jobs {
     pub(crate) fn new(workers: usize, max_queued: usize) -> Self {
         Self {
             book: Mutex::default(),
-            turns: Semaphore::new(workers),
+            turns: Turns::new(workers),
             tasks: TaskTracker::new(),
+            place: Mutex::new(Place::Waiting(Vec::new())),
             queued: AtomicUsize::new(0),
             running: AtomicUsize::new(0),
             max_queued,
+        }
+    }
+
+    /// Works on a concept, as soon as there is a runtime for it.
+    pub(crate) fn work_on(&self, work: impl Future<Output = ()> + Send + 'static) {
+        match &mut *self.place.lock() {
+            Place::Waiting(waiting) => waiting.push(Box::pin(work)),
+            Place::Running(runtime) => drop(self.tasks.spawn_on(work, runtime)),
+        }
+    }
+
+    /// Names the runtime for concepts, and begins with those that wait for it.
+    pub(crate) fn begin_work(&self, runtime: &Handle) {
+        let place = std::mem::replace(&mut *self.place.lock(), Place::Running(runtime.clone()));
+        if let Place::Waiting(waiting) = place {
+            waiting.into_iter().for_each(|work| drop(self.tasks.spawn_on(work, runtime)));
         }
     }
 
@@ -99,34 +117,56 @@ impl Jobs {
             return Err(Error::Busy);
         }
         self.queued.fetch_add(count, Ordering::SeqCst);
-        let batch = Arc::new(batch);
-        book.in_flight.insert(batch.fingerprint, batch.id.clone());
-        book.by_id.insert(batch.id.clone(), Arc::clone(&batch));
-        Ok((batch, true))
+        Ok((book.add(batch), true))
+    }
+
+    /// Enters a batch that was accepted before the process began: no limit counts for it.
+    pub(crate) fn enter_again(&self, batch: Batch) -> Arc<Batch> {
+        self.queued.fetch_add(batch.open().len(), Ordering::SeqCst);
+        self.book.lock().add(batch)
     }
 
     pub(crate) fn find(&self, id: &JobId) -> Option<Arc<Batch>> {
         self.book.lock().by_id.get(id).cloned()
     }
 
-    /// A concept has got its turn.
-    pub(crate) fn begin(&self, batch: &Batch, index: usize) {
-        self.queued.fetch_sub(1, Ordering::SeqCst);
-        self.running.fetch_add(1, Ordering::SeqCst);
-        batch.set(index, Slot { state: JobState::Running, image: None });
+    /// The finished job that an equal batch may be answered with, where it allows that.
+    pub(crate) fn find_done(&self, batch: &Batch) -> Option<Arc<Batch>> {
+        let book = self.book.lock();
+        batch.reuse.then(|| book.by_id.get(book.done.get(&batch.fingerprint)?).cloned()).flatten()
     }
 
-    /// A concept has ended, with its image or in a final state without one; `began` says whether it had its turn.
-    pub(crate) fn end(&self, batch: &Batch, index: usize, ended: Result<Metadata, JobState>, began: bool) -> Progress {
-        let counter = if began { &self.running } else { &self.queued };
+    /// The job that has promised an image, and the image's place in it.
+    pub(crate) fn find_image(&self, id: &ImageId) -> Option<(Arc<Batch>, usize)> {
+        let book = self.book.lock();
+        let (job, index) = book.by_image.get(id)?;
+        Some((Arc::clone(book.by_id.get(job)?), *index))
+    }
+
+    /// A concept has got its turn, for the first time or another.
+    pub(crate) fn begin(&self, batch: &Batch, index: usize) -> Slot {
+        let Slot { state, attempts, .. } = batch.slot(index);
+        if state != JobState::Running {
+            self.queued.fetch_sub(1, Ordering::SeqCst);
+            self.running.fetch_add(1, Ordering::SeqCst);
+        }
+        let slot = Slot { state: JobState::Running, attempts: attempts + 1, failure: None };
+        batch.set(index, slot.clone(), None);
+        slot
+    }
+
+    /// A concept has ended, with its image or in a final state without one.
+    pub(crate) fn end(&self, batch: &Batch, index: usize, ended: Result<Metadata, (JobState, JobFailure)>) -> Progress {
+        let before = batch.slot(index);
+        let counter = if before.state == JobState::Running { &self.running } else { &self.queued };
         counter.fetch_sub(1, Ordering::SeqCst);
-        let slot = match ended {
-            Ok(image) => Slot { state: JobState::Done, image: Some(image) },
-            Err(state) => Slot { state, image: None },
+        let (slot, image) = match ended {
+            Ok(image) => (Slot { state: JobState::Done, failure: None, ..before }, Some(image)),
+            Err((state, failure)) => (Slot { state, failure: Some(failure), ..before }, None),
         };
-        let progress = batch.set(index, slot);
+        let progress = batch.set(index, slot, image);
         if progress.all.is_some() {
-            self.close(batch);
+            self.book.lock().close(batch);
         }
         progress
     }
@@ -143,91 +183,35 @@ impl Jobs {
             running: self.running.load(Ordering::SeqCst) as u64,
         }
     }
-
-    fn close(&self, batch: &Batch) {
-        let mut book = self.book.lock();
-        // A later job may have taken the place of one that was cancelled.
-        if book.in_flight.get(&batch.fingerprint) == Some(&batch.id) {
-            book.in_flight.remove(&batch.fingerprint);
-        }
-        batch.concepts.lock().clear();
-        book.finished.push_back(batch.id.clone());
-        while book.finished.len() > MAX_REMEMBERED {
-            if let Some(oldest) = book.finished.pop_front() {
-                book.by_id.remove(&oldest);
-            }
-        }
-    }
 }
 
-impl Batch {
-    /// A batch as it is accepted: `salt` makes the ids of equal requests at different times different.
-    pub(crate) fn new(request: JobRequest, salt: &str, events: String) -> Self {
-        let fingerprint = request.fingerprint();
-        let named = |suffix: &str| Digest::of(format!("{fingerprint}/{salt}/{suffix}").as_bytes());
-        let image_id = |(index, concept): (usize, &Concept)| {
-            ImageId::for_content(concept.style.as_deref(), concept.title.as_deref(), &named(&index.to_string()))
-        };
-        let ids = request.concepts.iter().enumerate().map(image_id).collect();
-        let slots = vec![Slot { state: JobState::Queued, image: None }; request.concepts.len()];
-        Self {
-            id: JobId::from_digest(&named("job")),
-            thread_id: request.thread_id,
-            concepts: Mutex::new(request.concepts.into_iter().map(Some).collect()),
-            ids,
-            cancelled: CancellationToken::new(),
-            events,
-            telling: tokio::sync::Mutex::default(),
-            fingerprint,
-            slots: Mutex::new(slots),
+impl Book {
+    fn add(&mut self, batch: Batch) -> Arc<Batch> {
+        let batch = Arc::new(batch);
+        self.in_flight.insert(batch.fingerprint, batch.id.clone());
+        for (index, id) in batch.ids.iter().enumerate() {
+            self.by_image.insert(id.clone(), (batch.id.clone(), index));
         }
+        self.by_id.insert(batch.id.clone(), Arc::clone(&batch));
+        batch
     }
 
-    /// Takes a concept out, to draw it.
-    pub(crate) fn take(&self, index: usize) -> Option<Concept> {
-        self.concepts.lock().get_mut(index)?.take()
-    }
-
-    /// Sets a slot and says how far the batch is; `all` is told to who set the last one.
-    fn set(&self, index: usize, slot: Slot) -> Progress {
-        let mut slots = self.slots.lock();
-        if let Some(place) = slots.get_mut(index) {
-            *place = slot;
+    fn close(&mut self, batch: &Batch) {
+        // A later job may have taken the place of one that was cancelled.
+        if self.in_flight.get(&batch.fingerprint) == Some(&batch.id) {
+            self.in_flight.remove(&batch.fingerprint);
         }
-        let completed = slots.iter().filter(|slot| slot.state == JobState::Done).count();
-        let over = slots.iter().all(|slot| slot.state.is_final());
-        Progress { completed, all: over.then(|| slots.iter().filter_map(|slot| slot.image.clone()).collect()) }
-    }
-
-    /// The state as its caller sees it.
-    pub(crate) fn snapshot(&self, public_base: &str) -> Job {
-        let slots = self.slots.lock().clone();
-        let count = |state| slots.iter().filter(|slot| slot.state == state).count();
-        let state = if !slots.iter().all(|slot| slot.state.is_final()) {
-            if count(JobState::Queued) == slots.len() { JobState::Queued } else { JobState::Running }
-        } else if count(JobState::Cancelled) > 0 {
-            JobState::Cancelled
-        } else if count(JobState::Done) > 0 {
-            JobState::Done
-        } else {
-            JobState::Failed
-        };
-        let image = |(index, (id, slot)): (usize, (&ImageId, &Slot))| JobImage {
-            index,
-            id: id.clone(),
-            url: id.url(public_base),
-            state: slot.state,
-        };
-        Job {
-            job: self.id.clone(),
-            url: format!("/generations/{}", self.id),
-            thread_id: self.thread_id.clone(),
-            state,
-            total: slots.len(),
-            completed: count(JobState::Done),
-            failed: count(JobState::Failed),
-            images: self.ids.iter().zip(&slots).enumerate().map(image).collect(),
-            events: self.events.clone(),
+        if batch.completed() == batch.ids.len() {
+            self.done.insert(batch.fingerprint, batch.id.clone());
+        }
+        self.finished.push_back(batch.id.clone());
+        while self.finished.len() > MAX_REMEMBERED {
+            let Some(oldest) = self.finished.pop_front().and_then(|oldest| self.by_id.remove(&oldest)) else {
+                continue;
+            };
+            // What a later job has promised too is its own.
+            self.by_image.retain(|_, (job, _)| *job != oldest.id);
+            self.done.retain(|_, job| *job != oldest.id);
         }
     }
 }

@@ -4,7 +4,7 @@
 //! - in: `upload` (bodies in any form) -> `ingest` (codec, then store) -> the manifest is the answer.
 //! - out: `image` (bytes; `variants` derives what is not there), `metadata` (JSON), `events` (a thread's stream).
 //! - behind: `background` makes what is served smaller, and variants ahead of time, while nobody waits ([`Origin::tend`]).
-//! - generation: `jobs` (accept, join, cancel) -> `generate` (a [`Generator`] draws, `ingest` stores).
+//! - generation: `jobs` (accept, join, cancel, resume), also by `openai` -> `generate` (a [`Generator`] draws, `ingest` stores).
 //! - away: `purge` (truth first, then the [`Copies`], then the receipt).
 //! - `guard` decides who may write; `error` is where HTTP statuses are.
 //!
@@ -24,6 +24,7 @@ mod ingest;
 mod jobs;
 mod metadata;
 mod next_image;
+mod openai;
 mod pool;
 mod purge;
 mod routes;
@@ -34,17 +35,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use orbit_model::{Access, Clock};
-use orbit_store::{EventLog, Store};
+use orbit_store::{EventLog, JobQueue, Store};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use config::Config;
+pub use config::{Config, Interrupted};
 pub use copies::{Copies, NoCopies};
 pub use error::Error;
 pub use generate::{Generator, Models};
 pub use variants::Rules;
 
 use background::Background;
+use generate::previews::Previews;
 use jobs::Jobs;
 use pool::{Bounds, Pool};
 use variants::Flights;
@@ -56,6 +58,8 @@ pub struct Parts {
     pub store: Store,
     /// What threads are told.
     pub events: Arc<dyn EventLog>,
+    /// The jobs that were accepted and have not ended.
+    pub queue: Arc<dyn JobQueue>,
     /// Who draws.
     pub models: Models,
     /// Who holds copies that a purge must reach.
@@ -78,6 +82,7 @@ struct Shared {
     flights: Flights,
     background: Background,
     jobs: Jobs,
+    previews: Previews,
     /// Changes of images that must come to their end.
     changes: TaskTracker,
     /// Cancelled once, at shutdown: event streams end, queued concepts are dropped.
@@ -98,6 +103,7 @@ impl Origin {
             memory_bytes: config.codec_memory_bytes,
         });
         let jobs = Jobs::new(config.generation_workers, config.max_queued_concepts);
+        let previews = Previews::new(config.preview_bytes);
         let stopping = CancellationToken::new();
         Ok(Self(Arc::new(Shared {
             parts,
@@ -106,6 +112,7 @@ impl Origin {
             flights: Flights::default(),
             background: Background::default(),
             jobs,
+            previews,
             changes: TaskTracker::new(),
             stopping,
             started: Instant::now(),

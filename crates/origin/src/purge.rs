@@ -138,6 +138,7 @@ impl Origin {
                 }
                 continue;
             }
+            self.0.previews.remove(&id);
             match self.store().erase(&id).await {
                 Ok(erased) => {
                     tally.rows += erased.index;

@@ -7,7 +7,7 @@ use axum::routing::{get, post};
 use http::request::Parts;
 use orbit_model::variant::next_image;
 
-use crate::{Error, Origin, events, guard, health, image, jobs, metadata, purge, upload};
+use crate::{Error, Origin, events, guard, health, image, jobs, metadata, openai, purge, upload};
 
 impl Origin {
     /// The routes of the service.
@@ -21,7 +21,11 @@ impl Origin {
             .route("/purge", post(purge::post))
             .route("/generations", post(jobs::routes::post))
             .route("/generations/{job}", get(jobs::routes::get).delete(jobs::routes::cancel))
-            .route("/threads/{thread}/events", get(events::stream))
+            .route("/generations/{job}/events", get(events::of_job))
+            .route("/threads/{thread}/events", get(events::of_thread))
+            .route("/v1/images/generations", post(openai::routes::generations))
+            .route("/v1/images/edits", post(openai::routes::edits))
+            .route("/v1/models", get(openai::routes::models))
             .route("/healthz", get(health::alive))
             .route("/readyz", get(health::ready))
             .route("/stats", get(health::stats))

@@ -107,5 +107,5 @@ fn request(thread_id: ThreadId) -> JobRequest {
         size: None,
         seed: None,
     };
-    JobRequest { thread_id, concepts: CONCEPTS.into_iter().map(concept).collect() }
+    JobRequest::new(thread_id, CONCEPTS.into_iter().map(concept).collect())
 }

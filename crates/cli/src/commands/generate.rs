@@ -84,7 +84,7 @@ impl Generate {
         let seed = self.seed.or_else(|| (self.count > 1).then(|| unique_number() >> 32));
         let seeds = (0..u64::from(self.count)).map(|copy| seed.map(|seed| seed.wrapping_add(copy)));
         let concepts = self.prompts.iter().flat_map(|prompt| seeds.clone().map(|seed| self.concept(prompt, seed)));
-        Ok(JobRequest { thread_id, concepts: concepts.collect() })
+        Ok(JobRequest::new(thread_id, concepts.collect()))
     }
 
     fn concept(&self, prompt: &str, seed: Option<u64>) -> Concept {

@@ -28,6 +28,11 @@ impl Models {
         Ok(Self(generators))
     }
 
+    /// The names of all models, the usual one first.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().flat_map(|generator| generator.models().iter().map(String::as_str))
+    }
+
     /// The one that draws with a model, and the model's name; the usual one where none is named.
     ///
     /// # Errors

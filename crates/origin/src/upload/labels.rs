@@ -19,6 +19,7 @@ pub(super) struct Given {
     title: Option<String>,
     prompt: Option<String>,
     model: Option<String>,
+    seed: Option<u64>,
     generated: Option<bool>,
 }
 
@@ -31,6 +32,10 @@ impl Given {
             "title" => self.title = Some(value),
             "prompt" => self.prompt = Some(value),
             "model" => self.model = Some(value),
+            "seed" => {
+                let seed = value.parse().ok();
+                self.seed = Some(seed.ok_or_else(|| Error::Invalid("`seed` must be a whole number".to_owned()))?);
+            }
             "generated" => {
                 let flag = value.parse().ok();
                 self.generated =
@@ -49,6 +54,7 @@ impl Given {
             title: self.title.or(other.title),
             prompt: self.prompt.or(other.prompt),
             model: self.model.or(other.model),
+            seed: self.seed.or(other.seed),
             generated: self.generated.or(other.generated),
         }
     }
@@ -62,6 +68,7 @@ impl Given {
             title: bounded("title", self.title, MAX_SHORT)?,
             prompt: bounded("prompt", self.prompt, MAX_PROMPT)?,
             model: bounded("model", self.model, MAX_SHORT)?,
+            seed: self.seed,
             generated: self.generated.unwrap_or(false),
         })
     }

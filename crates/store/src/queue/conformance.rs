@@ -38,7 +38,7 @@ pub(crate) fn job(name: &str, images: usize) -> QueuedJob {
     };
     QueuedJob {
         job: job_id(name),
-        request: JobRequest { thread_id: "thread".parse().unwrap(), concepts: (0..images).map(concept).collect() },
+        request: JobRequest::new("thread".parse().unwrap(), (0..images).map(concept).collect()),
         ids: (0..images).map(|index| image_id(name, index)).collect(),
         after: EventId { millis: 1_764_000_000_000, sequence: 3 },
         created_at: at(7),
