@@ -73,8 +73,7 @@ fn uploads_and_events_pass_through() {
     edge.client.get(&format!("/images/{id}")).expect(200);
     let job = json!({ "thread_id": "t", "concepts": [{ "prompt": "a fox", "size": "64x64" }] });
     edge.client.post_json("/generations", &job).expect(202);
-    let told = events.next().expect("an event while the stream is open");
-    assert_eq!(told.name, "concept_progress");
+    let told = events.next_of("concept_progress");
     edge.client.get(told.data["image"]["url"].as_str().unwrap()).expect(200);
     assert_eq!(events.next().unwrap().name, "concepts_generated");
 }

@@ -2,7 +2,8 @@
 //!
 //! One file a behaviour, each test a sentence; `harness` starts, asks and stops. All of it is one test binary.
 //!
-//! - in and out: `upload`, `serve`, `list`, `edge_alone`, `generate`
+//! - in and out: `upload`, `serve`, `list`, `edge_alone`
+//! - what is generated: `generate`, `workflow`, `pending`, `openai`
 //! - what an image says of itself: `marks`
 //! - the edge as a cache: `policy`, `parts`, `keys`, `variants_at_edge`, `told`; in a storm `coalesce`; where it is old or the origin fails `stale`
 //! - the edge as a proxy: `pass`, `backends`
@@ -47,9 +48,13 @@ mod marks;
 #[cfg(test)]
 mod observe;
 #[cfg(test)]
+mod openai;
+#[cfg(test)]
 mod parts;
 #[cfg(test)]
 mod pass;
+#[cfg(test)]
+mod pending;
 #[cfg(test)]
 mod policy;
 #[cfg(test)]
@@ -70,3 +75,5 @@ mod upload;
 mod variants;
 #[cfg(test)]
 mod variants_at_edge;
+#[cfg(test)]
+mod workflow;

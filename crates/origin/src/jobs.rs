@@ -22,10 +22,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use orbit_model::{Digest, ImageId, JobFailure, JobId, JobState, JobStats, Metadata, Slot};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use batch::{Batch, Brief, Moment, Progress};
-pub(crate) use turns::{Turn, Turns};
+pub(crate) use turns::Turns;
 
 use crate::Error;
 
@@ -37,6 +38,8 @@ const MAX_REMEMBERED: usize = 1000;
 pub(crate) struct Jobs {
     book: Mutex<Book>,
     pub(crate) turns: Turns,
+    /// One permit for each image that may be drawn and not yet stored.
+    pub(crate) storing: Arc<Semaphore>,
     /// One task for each concept that is not final.
     tasks: TaskTracker,
     /// Where they run.
@@ -80,6 +83,7 @@ impl Jobs {
         Self {
             book: Mutex::default(),
             turns: Turns::new(workers),
+            storing: Arc::new(Semaphore::new(2 * workers)),
             tasks: TaskTracker::new(),
             place: Mutex::new(Place::Waiting(Vec::new())),
             queued: AtomicUsize::new(0),

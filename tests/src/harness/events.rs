@@ -41,6 +41,11 @@ impl Events {
         }
         all
     }
+
+    /// The next event of this name; those before it are passed over.
+    pub(crate) fn next_of(&mut self, name: &str) -> Told {
+        self.until(name).pop().unwrap_or_else(|| panic!("no {name}"))
+    }
 }
 
 impl Iterator for Events {

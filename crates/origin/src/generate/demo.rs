@@ -48,19 +48,35 @@ impl Generator for Demo {
         true
     }
 
-    async fn generate(&self, request: Request, _: mpsc::Sender<Preview>) -> Result<Picture, Error> {
+    async fn generate(&self, request: Request, previews: mpsc::Sender<Preview>) -> Result<Picture, Error> {
         if !request.inputs.is_empty() {
             return Err(Error::Refused("the demo generator draws, and edits nothing".to_owned()));
         }
-        tokio::time::sleep(self.delay).await;
+        // What is shown before is the same picture, coarser.
+        let steps = u32::from(request.previews) + 1;
+        for index in 0..request.previews {
+            tokio::time::sleep(self.delay / steps).await;
+            let scale = 1 << (request.previews - index + 1);
+            let (width, height) = ((request.width / scale).max(1), (request.height / scale).max(1));
+            let bytes = self.paint(Request { width, height, ..request.clone() }).await?;
+            // Nobody may look.
+            let _ = previews.send(Preview { index, bytes }).await;
+        }
+        tokio::time::sleep(self.delay / steps).await;
+        Ok(Picture { bytes: self.paint(request).await?, revised_prompt: None })
+    }
+}
+
+impl Demo {
+    /// Paints on a thread for blocking work, of which there is one a core.
+    async fn paint(&self, request: Request) -> Result<Bytes, Error> {
         let failed = |error: &dyn std::fmt::Display| Error::Failed(error.to_string());
         let easel = Arc::clone(&self.easels).acquire_owned().await.map_err(|error| failed(&error))?;
         let painting = tokio::task::spawn_blocking(move || {
             let _held = easel;
             draw(&request)
         });
-        let bytes = painting.await.map_err(|error| failed(&error))??;
-        Ok(Picture { bytes, revised_prompt: None })
+        painting.await.map_err(|error| failed(&error))?
     }
 }
 

@@ -21,7 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{Picture, Preview, Request};
 use crate::ingest::Arrival;
-use crate::jobs::{Batch, Moment, Progress, Turn};
+use crate::jobs::{Batch, Moment, Progress};
 use crate::{Error, Origin};
 
 /// Pixels a side, where a concept does not say.
@@ -56,8 +56,13 @@ enum Drawn {
     Found(Box<Manifest>),
 }
 
-/// Held until the image is stored: so pictures that are drawn and wait to be stored are bounded by the turns too.
-type Held = (Turn, OwnedSemaphorePermit);
+/// Held until the image is stored and told of.
+struct Held {
+    /// Of those of its job that may be drawn at once.
+    _job: OwnedSemaphorePermit,
+    /// Of those that are drawn and not yet stored, which are megabytes each.
+    _storing: OwnedSemaphorePermit,
+}
 
 /// Takes one concept of a batch through to its end.
 pub(crate) async fn work(origin: Origin, batch: Arc<Batch>, index: usize) {
@@ -70,17 +75,16 @@ pub(crate) async fn work(origin: Origin, batch: Arc<Batch>, index: usize) {
             },
         }
     };
-    let ended = tokio::select! {
+    let (ended, _held) = tokio::select! {
         biased;
-        ended = stopped => ended,
+        ended = stopped => (ended, None),
         drawn = draw(&origin, &batch, index) => match drawn {
-            Err(failure) => Ended::Failed(failure),
-            Ok(Drawn::Found(manifest)) => Ended::Stored(manifest),
+            Err(failure) => (Ended::Failed(failure), None),
+            Ok(Drawn::Found(manifest)) => (Ended::Stored(manifest), None),
             // Here nothing is broken off any more: what is drawn is stored.
             Ok(Drawn::New(arrival, held)) => {
                 let stored = origin.keep(arrival).await;
-                drop(held);
-                stored.map_or_else(Ended::Failed, |manifest| Ended::Stored(Box::new(manifest)))
+                (stored.map_or_else(Ended::Failed, |manifest| Ended::Stored(Box::new(manifest))), Some(held))
             }
         },
     };
@@ -110,7 +114,10 @@ async fn draw(origin: &Origin, batch: &Batch, index: usize) -> Result<Drawn, Fai
         match origin.attempt(batch, index, &concept).await {
             Ok(source) => {
                 let arrival = Arrival { id: Some(id.clone()), source, labels: origin.labels(batch, index, concept)? };
-                return Ok(Drawn::New(arrival, (turn, permit)));
+                // The next may be drawn while this one is stored, unless too many are.
+                let storing = Arc::clone(&origin.0.jobs.storing).acquire_owned().await.map_err(Error::internal)?;
+                drop(turn);
+                return Ok(Drawn::New(arrival, Held { _job: permit, _storing: storing }));
             }
             Err(Failure { passing: Some(after), reason, .. })
                 if slot.attempts < origin.config().generation_attempts =>
