@@ -11,6 +11,7 @@
 
 mod blob;
 mod blocking;
+mod database;
 mod error;
 mod events;
 mod filesystem;

@@ -3,7 +3,7 @@
 use orbit_model::{ImageId, Manifest};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
-use super::connection::fault;
+use super::LAYOUT;
 use crate::index::{Position, order_key};
 use crate::{Error, Page, Query, Totals};
 
@@ -15,12 +15,9 @@ const UPSERT: &str = "
         image_bytes = excluded.image_bytes, source_bytes = excluded.source_bytes,
         epoch = excluded.epoch, manifest = excluded.manifest";
 
-pub(super) fn intend(db: &Connection, id: &ImageId) -> Result<(), Error> {
-    // This one commit is synced, and all before it with it: the intent must outlive what it announces.
-    db.pragma_update(None, "synchronous", "full").map_err(fault)?;
-    let written = execute(db, "INSERT OR IGNORE INTO intents (id) VALUES (?1)", [id.as_str()]);
-    db.pragma_update(None, "synchronous", "normal").map_err(fault)?;
-    written.map(|_| ())
+pub(super) fn intend(db: &mut Connection, id: &ImageId) -> Result<(), Error> {
+    // The intent must outlive what it announces.
+    LAYOUT.synced(db, |db| execute(db, "INSERT OR IGNORE INTO intents (id) VALUES (?1)", [id.as_str()]).map(|_| ()))
 }
 
 pub(super) fn settle(db: &mut Connection, id: &ImageId, stored: Option<&Manifest>) -> Result<bool, Error> {
@@ -127,6 +124,10 @@ pub(super) fn finish_rebuild(db: &mut Connection) -> Result<u64, Error> {
     execute(&transaction, "UPDATE state SET complete = 1", [])?;
     transaction.commit().map_err(fault)?;
     Ok(removed as u64)
+}
+
+fn fault(error: rusqlite::Error) -> Error {
+    LAYOUT.fault(error)
 }
 
 fn parse(json: &str) -> Result<Manifest, Error> {
