@@ -25,16 +25,12 @@ enum Blow {
 
 /// Lets a number of writing calls pass, and then blows.
 #[derive(Debug, Clone)]
-pub(super) struct Fuse {
+struct Fuse {
     left: Arc<AtomicUsize>,
     blow: Blow,
 }
 
 impl Fuse {
-    pub(super) fn unlimited() -> Self {
-        Self::at(usize::MAX, Blow::Early)
-    }
-
     /// Blows at the given writing call, counted from 1.
     fn at(step: usize, blow: Blow) -> Self {
         Self { left: Arc::new(AtomicUsize::new(step)), blow }
@@ -68,13 +64,7 @@ impl Fuse {
 
 /// A backend behind a fuse.
 #[derive(Debug)]
-pub(super) struct Fused<B>(B, Fuse);
-
-impl<B> Fused<B> {
-    pub(super) fn new(backend: B, fuse: Fuse) -> Self {
-        Self(backend, fuse)
-    }
-}
+struct Fused<B>(B, Fuse);
 
 #[async_trait]
 impl<B: BlobStore> BlobStore for Fused<B> {
@@ -92,6 +82,14 @@ impl<B: BlobStore> BlobStore for Fused<B> {
 
     async fn delete_image(&self, id: &ImageId) -> Result<Deleted, Error> {
         self.1.write(self.0.delete_image(id)).await
+    }
+
+    async fn link(&self, from: &ImageId, to: &ImageId, name: &BlobName) -> Result<(), Error> {
+        self.1.write(self.0.link(from, to, name)).await
+    }
+
+    async fn references(&self, id: &ImageId, name: &BlobName) -> Result<u64, Error> {
+        self.1.read(self.0.references(id, name)).await
     }
 
     async fn list(&self, after: Option<&ImageId>, limit: usize) -> Result<Vec<ImageId>, Error> {
@@ -142,7 +140,7 @@ impl<B: ImageIndex> ImageIndex for Fused<B> {
 async fn open_fused(root: &TempDir, fuse: &Fuse) -> Store {
     let blobs = FileSystem::open(root.path()).await.unwrap();
     let index = Sqlite::open(&root.path().join("index.sqlite")).await.unwrap();
-    Store::new(Arc::new(Fused::new(blobs, fuse.clone())), Arc::new(Fused::new(index, fuse.clone())))
+    Store::new(Arc::new(Fused(blobs, fuse.clone())), Arc::new(Fused(index, fuse.clone())))
 }
 
 /// Makes the store in `root` hold some images and nothing else.
