@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use async_trait::async_trait;
-use orbit_model::{ImageId, Manifest};
+use orbit_model::{Digest, ImageId, Manifest};
 
 use crate::database::{Database, Layout};
 use crate::{Error, ImageIndex, Page, Query, Totals, blocking};
@@ -16,7 +16,7 @@ mod rows;
 static LAYOUT: Layout = Layout {
     name: "the index",
     schema: include_str!("sqlite/schema.sql"),
-    version: 1,
+    version: 2,
     is_derived: true,
     if_foreign: "remove index.sqlite and it is made again from the manifests",
     if_damaged: "stop, remove index.sqlite* and start: it is made again from the manifests",
@@ -57,6 +57,11 @@ impl ImageIndex for Sqlite {
     async fn get(&self, id: &ImageId) -> Result<Option<Manifest>, Error> {
         let id = id.clone();
         self.0.read(move |db| rows::get(db, &id)).await
+    }
+
+    async fn find_source(&self, digest: &Digest) -> Result<Option<ImageId>, Error> {
+        let digest = *digest;
+        self.0.read(move |db| rows::find_source(db, &digest)).await
     }
 
     async fn list(&self, query: &Query) -> Result<Page, Error> {

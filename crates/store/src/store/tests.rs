@@ -13,6 +13,7 @@ use super::{Committed, Expect, Reindexed, Store};
 use crate::fixtures::{Image, id, image};
 use crate::{Error, FileSystem, Query, Totals};
 
+mod adopt;
 mod crash;
 
 /// A store in a folder, and the folder.

@@ -115,6 +115,10 @@ impl<B: ImageIndex> ImageIndex for Fused<B> {
         self.1.read(self.0.get(id)).await
     }
 
+    async fn find_source(&self, digest: &Digest) -> Result<Option<ImageId>, Error> {
+        self.1.read(self.0.find_source(digest)).await
+    }
+
     async fn list(&self, query: &Query) -> Result<Page, Error> {
         self.1.read(self.0.list(query)).await
     }
@@ -218,6 +222,27 @@ async fn a_commit_that_crashes_leaves_a_whole_image_or_none() {
     })
     .await;
     assert_eq!(steps, 5, "intent, two blobs, manifest, row");
+}
+
+#[tokio::test]
+async fn an_adoption_that_crashes_leaves_a_whole_image_or_none_and_the_other_alone() {
+    let (fox, twin) = (image("fox", "a fox"), image("twin", "a fox"));
+    let steps = crash_everywhere(&[&fox], &[&fox, &twin], async |store: &Store| {
+        store.adopt(twin.manifest.clone(), &fox.manifest.id, Expect::New).await.map(|_| ())
+    })
+    .await;
+    assert_eq!(steps, 5, "intent, two links, manifest, row");
+}
+
+#[tokio::test]
+async fn an_adoption_that_replaces_and_crashes_leaves_the_old_image_or_the_new() {
+    let (fox, old, new) = (image("fox", "a fox"), image("twin", "a hen"), image("twin", "a fox"));
+    let expect = Expect::Replacing(old.manifest.image.digest);
+    let steps = crash_everywhere(&[&fox, &old], &[&fox, &new], async |store: &Store| {
+        store.adopt(new.manifest.clone(), &fox.manifest.id, expect).await.map(|_| ())
+    })
+    .await;
+    assert_eq!(steps, 6, "intent, two links, manifest, old blobs, row");
 }
 
 #[tokio::test]
