@@ -13,6 +13,8 @@ use crate::Error;
 
 #[cfg(test)]
 pub(crate) mod conformance;
+#[cfg(test)]
+mod tests;
 
 /// A file in an image's folder; its type is the proof that the name is one path segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +50,7 @@ pub enum PutMode {
 pub struct Deleted {
     /// How many files.
     pub files: u64,
-    /// Their size together.
+    /// The size of those that no other image has too.
     pub bytes: u64,
 }
 
@@ -86,6 +88,24 @@ pub trait BlobStore: Send + Sync + Debug {
     /// # Errors
     /// Only those of the backend.
     async fn list(&self, after: Option<&ImageId>, limit: usize) -> Result<Vec<ImageId>, Error>;
+
+    /// Makes a blob of one image another's too, in the place of what was there; without copying bytes where the backend
+    /// can. From then on neither's removal nor replacement is seen by the other.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where `from` has no such blob; [`Error::Full`].
+    async fn link(&self, from: &ImageId, to: &ImageId, name: &BlobName) -> Result<(), Error> {
+        let bytes = self.get(from, File::Blob(name)).await?;
+        self.put(to, File::Blob(name), bytes, PutMode::Replace).await
+    }
+
+    /// Counts the images that share the bytes of a blob, this one included: 1 where they are its own.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where there is no such blob.
+    async fn references(&self, id: &ImageId, name: &BlobName) -> Result<u64, Error> {
+        self.get(id, File::Blob(name)).await.map(|_| 1)
+    }
 
     /// Reads the manifest and the image that it names, in one hop where the backend can.
     ///

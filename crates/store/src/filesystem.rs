@@ -7,6 +7,9 @@
 //! {root}/lock     held for as long as a process uses the root
 //! ```
 //!
+//! A blob that several images have is one file with a name in each one's folder: its names are its references, and it goes
+//! with the last of them.
+//!
 //! [`Root`] owns that layout, `folder` the work in it; this file only takes both onto blocking threads, unless `cached` has
 //! the answer at once. Symbolic links
 //! below the root are refused, so that no id ever reaches a file elsewhere.
@@ -76,6 +79,16 @@ impl BlobStore for FileSystem {
 
     async fn delete_image(&self, id: &ImageId) -> Result<Deleted, Error> {
         self.run(id, folder::delete).await
+    }
+
+    async fn link(&self, from: &ImageId, to: &ImageId, name: &BlobName) -> Result<(), Error> {
+        let (to, name) = (to.clone(), name.clone());
+        self.run(from, move |root, from| folder::link(root, from, &to, name.as_str())).await
+    }
+
+    async fn references(&self, id: &ImageId, name: &BlobName) -> Result<u64, Error> {
+        let name = name.clone();
+        self.run(id, move |root, id| folder::references(&folder::find(root, id)?, name.as_str())).await
     }
 
     async fn list(&self, after: Option<&ImageId>, limit: usize) -> Result<Vec<ImageId>, Error> {

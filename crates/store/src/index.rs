@@ -8,7 +8,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use orbit_model::{ImageId, Manifest, ThreadId};
+use orbit_model::{Digest, ImageId, Manifest, ThreadId};
 
 use crate::Error;
 
@@ -108,6 +108,12 @@ pub trait ImageIndex: Send + Sync + Debug {
     /// # Errors
     /// Only those of the backend: a missing row is `None`.
     async fn get(&self, id: &ImageId) -> Result<Option<Manifest>, Error>;
+
+    /// Finds an image whose source has this digest; of several, the one that was stored last.
+    ///
+    /// # Errors
+    /// Only those of the backend: an unknown source is `None`.
+    async fn find_source(&self, digest: &Digest) -> Result<Option<ImageId>, Error>;
 
     /// Lists a page of images by time and, among equal times, by name; rows that come or go between two pages neither
     /// hide nor repeat others.

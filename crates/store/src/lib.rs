@@ -5,18 +5,21 @@
 //! - [`ImageIndex`]: lists and sums, derived from manifests and remade from them; [`Sqlite`] keeps it.
 //! - [`EventLog`]: what the subscribers of a thread are told; [`MemoryLog`] keeps the last of it.
 //! - [`JobQueue`]: jobs that were accepted and how far they have come; [`MemoryQueue`] keeps them for tests.
+//! - [`Journal`]: events and jobs in a file, for a restart to go on with.
 //!
 //! Errors surface: nothing here is a copy that may be lost. The crate knows neither caches nor HTTP, never reads a
 //! clock, and does all disk work on tokio's blocking threads.
 
 mod blob;
 mod blocking;
+mod database;
 mod error;
 mod events;
 mod filesystem;
 #[cfg(test)]
 mod fixtures;
 mod index;
+mod journal;
 mod memory;
 mod queue;
 mod sqlite;
@@ -27,6 +30,7 @@ pub use error::Error;
 pub use events::EventLog;
 pub use filesystem::FileSystem;
 pub use index::{ImageIndex, Page, Query, Totals};
+pub use journal::Journal;
 pub use memory::{EventLimits, MemoryLog};
 pub use queue::{JobQueue, MemoryQueue};
 pub use sqlite::Sqlite;

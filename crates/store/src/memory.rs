@@ -2,7 +2,8 @@
 //!
 //! A thread keeps its last events. When there are too many threads or events in all, the threads that nobody watches
 //! are forgotten whole, the one that was used longest ago first. Ids stay greater than all before even then.
-//! It is lost with the process: clients that come back read lists.
+//! It is lost with the process: clients that come back read lists. [`Journal`](crate::Journal) reads from one too, and keeps
+//! in a file what it holds.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -61,11 +62,58 @@ struct Thread {
     last_use: u64,
 }
 
+/// Events that were dropped: all of a thread up to one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Dropped {
+    pub(crate) thread: ThreadId,
+    pub(crate) through: EventId,
+    pub(crate) events: usize,
+}
+
 impl MemoryLog {
     /// An empty log that retains no more than `limits` say.
     #[must_use]
     pub fn new(limits: EventLimits) -> Self {
         Self { limits, state: Mutex::default() }
+    }
+
+    /// A log of events that were retained before, in the order in which they were appended; `forgotten` is greater than
+    /// or equal to every id that was not. Tells what is dropped of them.
+    ///
+    /// No thread is forgotten yet: those who watched have the time to come back.
+    pub(crate) fn restore(
+        limits: EventLimits,
+        forgotten: EventId,
+        events: Vec<(EventId, Event)>,
+    ) -> (Self, Vec<Dropped>) {
+        let mut state = State { forgotten, ..State::default() };
+        let dropped = events.into_iter().filter_map(|(id, event)| state.push(&limits, id, event)).collect();
+        (Self { limits, state: Mutex::new(state) }, dropped)
+    }
+
+    /// The id of the thread's next event; while the receiver lives, the thread is not forgotten and the id stays good
+    /// unless something is pushed.
+    pub(crate) fn next_id(&self, thread: &ThreadId, now: Timestamp) -> (EventId, watch::Receiver<EventId>) {
+        let mut state = self.state.lock();
+        let thread = state.touch(thread);
+        (thread.next_id(now), thread.news.subscribe())
+    }
+
+    /// Adds an event under the id that [`MemoryLog::next_id`] gave, and tells what was dropped for it.
+    pub(crate) fn push(&self, id: EventId, event: Event) -> Vec<Dropped> {
+        let mut state = self.state.lock();
+        let mut dropped: Vec<_> = state.push(&self.limits, id, event).into_iter().collect();
+        state.shrink(&self.limits, &mut dropped);
+        dropped
+    }
+
+    /// Watches a thread, and tells what was dropped for it.
+    pub(crate) fn watch(&self, thread: &ThreadId) -> (watch::Receiver<EventId>, Vec<Dropped>) {
+        let mut state = self.state.lock();
+        let receiver = state.touch(thread).news.subscribe();
+        let mut dropped = Vec::new();
+        state.shrink(&self.limits, &mut dropped);
+        (receiver, dropped)
     }
 }
 
@@ -73,17 +121,9 @@ impl MemoryLog {
 impl EventLog for MemoryLog {
     async fn append(&self, event: Event, now: Timestamp) -> Result<EventId, Error> {
         let mut state = self.state.lock();
-        let thread = state.touch(event.thread_id());
-        let last = *thread.news.borrow();
-        let id = last.next(u64::try_from(now.as_millisecond()).unwrap_or(0));
-        thread.events.push_back((id, Arc::new(event)));
-        let full = thread.events.len() > self.limits.max_events_per_thread;
-        if full {
-            thread.events.pop_front();
-        }
-        thread.news.send_replace(id);
-        state.events += usize::from(!full);
-        state.shrink(&self.limits);
+        let id = state.touch(event.thread_id()).next_id(now);
+        state.push(&self.limits, id, event);
+        state.shrink(&self.limits, &mut Vec::new());
         Ok(id)
     }
 
@@ -100,10 +140,13 @@ impl EventLog for MemoryLog {
     }
 
     async fn subscribe(&self, thread: &ThreadId) -> Result<watch::Receiver<EventId>, Error> {
-        let mut state = self.state.lock();
-        let receiver = state.touch(thread).news.subscribe();
-        state.shrink(&self.limits);
-        Ok(receiver)
+        Ok(self.watch(thread).0)
+    }
+}
+
+impl Thread {
+    fn next_id(&self, now: Timestamp) -> EventId {
+        self.news.borrow().next(u64::try_from(now.as_millisecond()).unwrap_or(0))
     }
 }
 
@@ -122,8 +165,20 @@ impl State {
         thread
     }
 
+    /// Adds an event and wakes who watches; tells of an older one that had to go for it.
+    fn push(&mut self, limits: &EventLimits, id: EventId, event: Event) -> Option<Dropped> {
+        let name = event.thread_id().clone();
+        let thread = self.touch(&name);
+        thread.events.push_back((id, Arc::new(event)));
+        let full = thread.events.len() > limits.max_events_per_thread;
+        let oldest = if full { thread.events.pop_front() } else { None };
+        thread.news.send_replace(id);
+        self.events += usize::from(!full);
+        oldest.map(|(through, _)| Dropped { thread: name, through, events: 1 })
+    }
+
     /// Forgets threads until the limits hold or only threads that are watched are left.
-    fn shrink(&mut self, limits: &EventLimits) {
+    fn shrink(&mut self, limits: &EventLimits, dropped: &mut Vec<Dropped>) {
         // Each thread is looked at once at the most: one that is watched counts as used now and moves to the end.
         for _ in 0..self.order.len() {
             if self.threads.len() <= limits.max_threads && self.events <= limits.max_events {
@@ -137,9 +192,11 @@ impl State {
                 self.order.insert(self.uses, id);
                 continue;
             }
-            self.events -= thread.events.len();
-            self.forgotten = self.forgotten.max(*thread.news.borrow());
+            let (events, through) = (thread.events.len(), *thread.news.borrow());
+            self.events -= events;
+            self.forgotten = self.forgotten.max(through);
             self.threads.remove(&id);
+            dropped.push(Dropped { thread: id, through, events });
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Manifests are the truth and the index follows them. Every change of an image goes: intent, files, manifest (or
 //! none), row. Whatever stops it in between, readers by name see the whole image of before or of after, and
-//! [`Store::recover`] brings the row to the same side. `commit`, `amend` and `erase` change, `recovery` repairs; this file
+//! [`Store::recover`] brings the row to the same side. `commit`, `adopt`, `amend` and `erase` change, `recovery` repairs; this file
 //! holds the handle and reads.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -10,12 +10,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use orbit_model::{BlobName, ImageId, Manifest, ThreadId};
+use orbit_model::{BlobName, Digest, ImageId, Manifest, ThreadId};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::blob::{parse_manifest, whole_blob};
 use crate::{BlobStore, Error, File, FileSystem, ImageIndex, Page, Query, Sqlite, Totals};
 
+mod adopt;
 mod amend;
 mod commit;
 mod erase;
@@ -94,6 +95,14 @@ impl Store {
     /// [`Error::NotFound`]; [`Error::Corrupt`] where it cannot be read.
     pub async fn manifest(&self, id: &ImageId) -> Result<Manifest, Error> {
         self.0.manifest(id).await
+    }
+
+    /// Finds an image whose source has this digest; of several, the one that was stored last.
+    ///
+    /// # Errors
+    /// Those of the index.
+    pub async fn find_source(&self, digest: &Digest) -> Result<Option<ImageId>, Error> {
+        self.0.index.find_source(digest).await
     }
 
     /// Lists a page of images, newest first.

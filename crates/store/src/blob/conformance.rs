@@ -22,6 +22,11 @@ macro_rules! blob_store_laws {
             a_list_in_pages_names_every_image_once,
             an_image_is_read_with_its_manifest,
             an_image_that_differs_from_its_manifest_is_damaged,
+            a_shared_blob_is_read_by_each_and_counted,
+            what_happens_to_one_owner_is_not_seen_by_another,
+            only_the_last_owner_frees_the_bytes,
+            a_blob_that_is_not_there_cannot_be_shared,
+            of_owners_that_leave_at_once_the_bytes_are_freed_once,
         );
     };
 }
@@ -162,4 +167,85 @@ pub(crate) async fn an_image_that_differs_from_its_manifest_is_damaged(store: Sh
         store.put(&id("fox"), File::Manifest, Bytes::copy_from_slice(json), PutMode::Replace).await.unwrap();
         assert!(is_damaged().await, "{}", String::from_utf8_lossy(json));
     }
+}
+
+async fn link(store: &Shared, from: &str, to: &str) -> Result<(), Error> {
+    store.link(&id(from), &id(to), &name("a.png")).await
+}
+
+async fn read(store: &Shared, image: &str) -> Bytes {
+    store.get(&id(image), File::Blob(&name("a.png"))).await.unwrap()
+}
+
+/// Puts a blob of ten bytes, shares it with others, and tells whether the backend shares bytes or copies them.
+async fn share(store: &Shared, owner: &str, others: &[&str]) -> bool {
+    put(store, &id(owner), "a.png", "ten bytes!", PutMode::Create).await.unwrap();
+    for other in others {
+        link(store, owner, other).await.unwrap();
+    }
+    store.references(&id(owner), &name("a.png")).await.unwrap() > 1
+}
+
+pub(crate) async fn a_shared_blob_is_read_by_each_and_counted(store: Shared) {
+    put(&store, &id("cat"), "a.png", "a cat", PutMode::Create).await.unwrap();
+    let shares = share(&store, "fox", &["hen", "cat"]).await;
+    link(&store, "hen", "hen").await.unwrap();
+    link(&store, "hen", "fox").await.unwrap();
+    for image in ["fox", "hen", "cat"] {
+        assert_eq!(read(&store, image).await, "ten bytes!", "{image}");
+        let count = store.references(&id(image), &name("a.png")).await.unwrap();
+        assert_eq!(count, if shares { 3 } else { 1 }, "{image}");
+    }
+    assert_eq!(store.list(None, 10).await.unwrap().len(), 3);
+}
+
+pub(crate) async fn what_happens_to_one_owner_is_not_seen_by_another(store: Shared) {
+    share(&store, "fox", &["hen", "cat"]).await;
+    put(&store, &id("fox"), "a.png", "other bytes", PutMode::Replace).await.unwrap();
+    assert_eq!(read(&store, "fox").await, "other bytes");
+    assert_eq!(read(&store, "hen").await, "ten bytes!");
+    assert_eq!(store.references(&id("fox"), &name("a.png")).await.unwrap(), 1);
+    store.retain(&id("hen"), &[]).await.unwrap();
+    assert!(matches!(store.get(&id("hen"), File::Blob(&name("a.png"))).await, Err(Error::NotFound)));
+    assert_eq!(read(&store, "cat").await, "ten bytes!");
+    store.delete_image(&id("fox")).await.unwrap();
+    assert_eq!(read(&store, "cat").await, "ten bytes!");
+    assert_eq!(store.references(&id("cat"), &name("a.png")).await.unwrap(), 1);
+}
+
+pub(crate) async fn only_the_last_owner_frees_the_bytes(store: Shared) {
+    let shares = share(&store, "fox", &["hen", "cat"]).await;
+    let shared = if shares { 0 } else { 10 };
+    assert_eq!(store.retain(&id("hen"), &[]).await.unwrap(), Deleted { files: 1, bytes: shared });
+    put(&store, &id("fox"), "b.png", "12345", PutMode::Create).await.unwrap();
+    assert_eq!(store.delete_image(&id("fox")).await.unwrap(), Deleted { files: 2, bytes: 5 + shared });
+    assert_eq!(store.delete_image(&id("cat")).await.unwrap(), Deleted { files: 1, bytes: 10 });
+}
+
+pub(crate) async fn a_blob_that_is_not_there_cannot_be_shared(store: Shared) {
+    put(&store, &id("fox"), "b.png", "pixels", PutMode::Create).await.unwrap();
+    for owner in ["fox", "hen"] {
+        assert!(matches!(link(&store, owner, "cat").await, Err(Error::NotFound)), "{owner}");
+        assert!(matches!(store.references(&id(owner), &name("a.png")).await, Err(Error::NotFound)), "{owner}");
+    }
+    assert_eq!(store.list(None, 10).await.unwrap(), [id("fox")], "nothing is begun");
+}
+
+pub(crate) async fn of_owners_that_leave_at_once_the_bytes_are_freed_once(store: Shared) {
+    let names: Vec<String> = (0..16).map(|number| format!("image-{number}")).collect();
+    let others: Vec<&str> = names.iter().map(String::as_str).collect();
+    let shares = share(&store, "fox", &others).await;
+    let leaving: Vec<_> = others
+        .iter()
+        .chain(&["fox"])
+        .map(|owner| {
+            let (store, owner) = (Arc::clone(&store), id(owner));
+            tokio::spawn(async move { store.delete_image(&owner).await.unwrap().bytes })
+        })
+        .collect();
+    let mut freed = 0;
+    for owner in leaving {
+        freed += owner.await.unwrap();
+    }
+    assert_eq!(freed, if shares { 10 } else { 170 });
 }

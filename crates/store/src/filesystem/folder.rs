@@ -5,7 +5,7 @@
 
 use std::fs::{self, DirBuilder};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -48,6 +48,26 @@ pub(super) fn put(root: &Root, id: &ImageId, name: &str, bytes: &[u8], mode: Put
     sync_folder(&folder)
 }
 
+/// 1. give another image's file a temporary name, 2. give that its own, 3. sync the folder.
+///
+/// Where the disk gives a file no more names, its bytes are copied.
+pub(super) fn link(root: &Root, from: &ImageId, to: &ImageId, name: &str) -> Result<(), Error> {
+    let source = find(root, from)?;
+    let Some(temporary) = Temporary::link(root, &source.join(name))? else {
+        return put(root, to, name, &read(&source, name)?, PutMode::Replace);
+    };
+    let folder = find_or_make(root, to)?;
+    let path = folder.join(name);
+    fs::rename(&temporary.0, &path).map_err(at("write", &path))?;
+    sync_folder(&folder)
+}
+
+/// Counts the names of a file.
+pub(super) fn references(folder: &Path, name: &str) -> Result<u64, Error> {
+    let path = folder.join(name);
+    fs::symlink_metadata(&path).map(|file| file.nlink()).map_err(or_not_found("look at", &path))
+}
+
 /// Removes the files that are neither the manifest nor in `keep`.
 pub(super) fn retain(root: &Root, id: &ImageId, keep: &[BlobName]) -> Result<Deleted, Error> {
     let folder = match find(root, id) {
@@ -55,12 +75,11 @@ pub(super) fn retain(root: &Root, id: &ImageId, keep: &[BlobName]) -> Result<Del
         folder => folder?,
     };
     let mut deleted = Deleted::default();
-    for (path, bytes) in files_in(&folder)? {
+    for path in files_in(&folder)? {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if name != BlobName::MANIFEST && keep.iter().all(|keep| keep.as_str() != name) {
-            fs::remove_file(&path).map_err(at("remove", &path))?;
             deleted.files += 1;
-            deleted.bytes += bytes;
+            deleted.bytes += remove(root, &path)?;
         }
     }
     Ok(deleted)
@@ -77,9 +96,25 @@ pub(super) fn delete(root: &Root, id: &ImageId) -> Result<Deleted, Error> {
     if let Some(shard) = folder.parent() {
         sync_folder(shard)?;
     }
-    let files = files_in(&trash)?;
+    let mut deleted = Deleted::default();
+    for path in files_in(&trash)? {
+        deleted.files += 1;
+        deleted.bytes += remove(root, &path)?;
+    }
     fs::remove_dir_all(&trash).map_err(at("empty", &trash))?;
-    Ok(Deleted { files: files.len() as u64, bytes: files.iter().map(|(_, bytes)| bytes).sum() })
+    Ok(deleted)
+}
+
+/// Removes a name of a file; tells the bytes that this freed, which are none where the file has another name.
+fn remove(root: &Root, path: &Path) -> Result<u64, Error> {
+    let _names = root.names.lock();
+    let file = fs::symlink_metadata(path).map_err(at("look at", path))?;
+    if file.is_dir() {
+        fs::remove_dir_all(path).map_err(at("remove", path))?;
+        return Ok(0);
+    }
+    fs::remove_file(path).map_err(at("remove", path))?;
+    Ok(if file.nlink() == 1 { file.len() } else { 0 })
 }
 
 fn find_or_make(root: &Root, id: &ImageId) -> Result<PathBuf, Error> {
@@ -96,11 +131,10 @@ fn find_or_make(root: &Root, id: &ImageId) -> Result<PathBuf, Error> {
     }
 }
 
-/// The entries of a folder with their sizes.
-fn files_in(folder: &Path) -> Result<Vec<(PathBuf, u64)>, Error> {
+/// The entries of a folder.
+fn files_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let entries = fs::read_dir(folder).map_err(at("list", folder))?;
-    let sizes = entries.map(|entry| entry.and_then(|entry| Ok((entry.path(), entry.metadata()?.len()))));
-    sizes.collect::<io::Result<_>>().map_err(at("list", folder))
+    entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<_>>().map_err(at("list", folder))
 }
 
 fn or_not_found<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Error + 'a {
@@ -121,6 +155,25 @@ impl Temporary {
         let temporary = Self(path);
         file.write_all(bytes).and_then(|()| file.sync_all()).map_err(at("write", &temporary.0))?;
         Ok(temporary)
+    }
+
+    /// Another name of a file that is there; `None` where the disk gives it no more names.
+    fn link(root: &Root, source: &Path) -> Result<Option<Self>, Error> {
+        use io::ErrorKind::{CrossesDevices, NotFound, PermissionDenied, TooManyLinks, Unsupported};
+        let temporary = Self(root.temporary());
+        let linked = {
+            let _names = root.names.lock();
+            fs::hard_link(source, &temporary.0)
+        };
+        match linked.map_err(|error| (error.kind(), error)) {
+            Ok(()) => {}
+            Err((NotFound, _)) => return Err(Error::NotFound),
+            Err((CrossesDevices | PermissionDenied | TooManyLinks | Unsupported, _)) => return Ok(None),
+            Err((_, error)) => return Err(at("link", source)(error)),
+        }
+        // A symbolic link is linked itself and not what it leads to.
+        let kind = fs::symlink_metadata(&temporary.0).map_err(at("look at", &temporary.0))?;
+        if kind.is_file() { Ok(Some(temporary)) } else { Err(Error::corrupt("a blob", "it is no plain file")) }
     }
 }
 

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use orbit_model::ImageId;
+use parking_lot::Mutex;
 
 use crate::Error;
 use crate::error::at;
@@ -21,6 +22,8 @@ pub(super) struct Root {
     /// Numbers files in `tmp` and folders in `trash`. Both start empty and no other process writes there, so that a
     /// number is enough of a name.
     next: AtomicU64,
+    /// Held while a blob gets another name or loses one, so that of all who remove its names one sees the last.
+    pub(super) names: Mutex<()>,
     /// Locked for as long as this process uses the root.
     _lock: File,
 }
@@ -31,7 +34,7 @@ impl Root {
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at("make", path))?;
         let path = path.canonicalize().map_err(at("find", path))?;
         let lock = lock(&path.join("lock"))?;
-        let root = Self { path, next: AtomicU64::new(0), _lock: lock };
+        let root = Self { path, next: AtomicU64::new(0), names: Mutex::default(), _lock: lock };
         for name in ["images", "tmp", "trash"] {
             make_folder(&root.path.join(name))?;
         }

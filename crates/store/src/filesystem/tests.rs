@@ -1,9 +1,10 @@
 //! What is true of the disk and not of every blob store: locks, links, leftovers. The laws run here too.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use bytes::Bytes;
+use orbit_model::BlobName;
 use tempfile::TempDir;
 
 use super::FileSystem;
@@ -93,4 +94,24 @@ async fn links_are_never_followed() {
     fs::rename(root.path().join("images"), root.path().join("elsewhere")).unwrap();
     symlink(root.path().join("elsewhere"), root.path().join("images")).unwrap();
     assert!(matches!(FileSystem::open(root.path()).await, Err(Error::Invalid(_))));
+}
+
+#[tokio::test]
+async fn a_shared_blob_is_one_file_on_the_disk_and_leads_nowhere_else() {
+    let (store, root) = open().await;
+    let name: BlobName = "a.png".to_owned().try_into().unwrap();
+    store.put(&id("fox"), File::Blob(&name), Bytes::from_static(b"pixels"), PutMode::Create).await.unwrap();
+    store.link(&id("fox"), &id("hen"), &name).await.unwrap();
+    let file = |image| store.0.image(&id(image)).join("a.png");
+    assert_eq!(fs::metadata(file("fox")).unwrap().ino(), fs::metadata(file("hen")).unwrap().ino());
+    assert_eq!(fs::read_dir(root.path().join("tmp")).unwrap().count(), 0);
+
+    let outside = TempDir::new().unwrap();
+    fs::write(outside.path().join("secret"), "secret").unwrap();
+    fs::remove_file(file("fox")).unwrap();
+    symlink(outside.path().join("secret"), file("fox")).unwrap();
+    assert!(matches!(store.link(&id("fox"), &id("cat"), &name).await, Err(Error::Corrupt { .. })));
+    assert!(matches!(store.get(&id("cat"), File::Blob(&name)).await, Err(Error::NotFound)));
+    store.delete_image(&id("fox")).await.unwrap();
+    assert_eq!(fs::read(outside.path().join("secret")).unwrap(), b"secret");
 }

@@ -15,6 +15,7 @@ macro_rules! image_index_laws {
         $crate::fixtures::laws!($crate::index::conformance, $open:
             a_row_says_what_was_settled_last,
             an_intent_stays_until_it_is_settled,
+            an_image_is_found_by_its_source,
             lists_in_pages_are_newest_first_and_complete,
             times_finer_than_a_manifest_keeps_hide_no_image,
             lists_are_narrowed_by_thread_and_style,
@@ -90,6 +91,20 @@ pub(crate) async fn an_intent_stays_until_it_is_settled(index: Shared) {
     assert_eq!(index.intents().await.unwrap(), [id("hen")]);
     index.settle(&id("hen"), None).await.unwrap();
     assert_eq!(index.intents().await.unwrap(), []);
+}
+
+pub(crate) async fn an_image_is_found_by_its_source(index: Shared) {
+    let (fox, twin) = (image("fox", "a fox").at(5).manifest, image("twin", "a fox").at(3).manifest);
+    let source = fox.source.digest;
+    assert_eq!(index.find_source(&source).await.unwrap(), None);
+    for manifest in [&fox, &twin, &image("hen", "a hen").at(9).manifest] {
+        settle(&index, manifest).await;
+    }
+    assert_eq!(index.find_source(&source).await.unwrap(), Some(id("fox")), "the one that was stored last");
+    settle(&index, &image("fox", "another fox").manifest).await;
+    assert_eq!(index.find_source(&source).await.unwrap(), Some(id("twin")));
+    index.settle(&twin.id, None).await.unwrap();
+    assert_eq!(index.find_source(&source).await.unwrap(), None);
 }
 
 pub(crate) async fn lists_in_pages_are_newest_first_and_complete(index: Shared) {

@@ -1,26 +1,23 @@
 //! The statements: what each call of the index reads and writes, with plain blocking calls.
 
-use orbit_model::{ImageId, Manifest};
+use orbit_model::{Digest, ImageId, Manifest};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
-use super::connection::fault;
+use super::LAYOUT;
 use crate::index::{Position, order_key};
 use crate::{Error, Page, Query, Totals};
 
 const UPSERT: &str = "
-    INSERT INTO images (id, thread_id, style, created_at, image_bytes, source_bytes, epoch, manifest)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, (SELECT epoch FROM state), ?7)
+    INSERT INTO images (id, thread_id, style, created_at, image_bytes, source_bytes, source, epoch, manifest)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, (SELECT epoch FROM state), ?8)
     ON CONFLICT (id) DO UPDATE SET
         thread_id = excluded.thread_id, style = excluded.style, created_at = excluded.created_at,
         image_bytes = excluded.image_bytes, source_bytes = excluded.source_bytes,
-        epoch = excluded.epoch, manifest = excluded.manifest";
+        source = excluded.source, epoch = excluded.epoch, manifest = excluded.manifest";
 
-pub(super) fn intend(db: &Connection, id: &ImageId) -> Result<(), Error> {
-    // This one commit is synced, and all before it with it: the intent must outlive what it announces.
-    db.pragma_update(None, "synchronous", "full").map_err(fault)?;
-    let written = execute(db, "INSERT OR IGNORE INTO intents (id) VALUES (?1)", [id.as_str()]);
-    db.pragma_update(None, "synchronous", "normal").map_err(fault)?;
-    written.map(|_| ())
+pub(super) fn intend(db: &mut Connection, id: &ImageId) -> Result<(), Error> {
+    // The intent must outlive what it announces.
+    LAYOUT.synced(db, |db| execute(db, "INSERT OR IGNORE INTO intents (id) VALUES (?1)", [id.as_str()]).map(|_| ()))
 }
 
 pub(super) fn settle(db: &mut Connection, id: &ImageId, stored: Option<&Manifest>) -> Result<bool, Error> {
@@ -48,6 +45,7 @@ fn upsert(db: &Connection, manifest: &Manifest) -> Result<(), Error> {
         order_key(manifest.created_at),
         totals.image_bytes,
         totals.source_bytes,
+        manifest.source.digest.hex(),
         serde_json::to_string(manifest).map_err(Error::internal)?,
     ];
     execute(db, UPSERT, row).map(|_| ())
@@ -56,14 +54,20 @@ fn upsert(db: &Connection, manifest: &Manifest) -> Result<(), Error> {
 pub(super) fn intents(db: &Connection) -> Result<Vec<ImageId>, Error> {
     let mut statement = db.prepare_cached("SELECT id FROM intents ORDER BY id").map_err(fault)?;
     let ids = statement.query_map([], |row| row.get::<_, String>(0)).map_err(fault)?;
-    let parse = |id: String| id.parse().map_err(|error: orbit_model::Error| damaged(&error.to_string()));
-    ids.map(|id| id.map_err(fault).and_then(parse)).collect()
+    ids.map(|id| parse_id(&id.map_err(fault)?)).collect()
 }
 
 pub(super) fn get(db: &Connection, id: &ImageId) -> Result<Option<Manifest>, Error> {
     let mut statement = db.prepare_cached("SELECT manifest FROM images WHERE id = ?1").map_err(fault)?;
     let json: Option<String> = statement.query_row([id.as_str()], |row| row.get(0)).optional().map_err(fault)?;
     json.as_deref().map(parse).transpose()
+}
+
+pub(super) fn find_source(db: &Connection, digest: &Digest) -> Result<Option<ImageId>, Error> {
+    let find = "SELECT id FROM images WHERE source = ?1 ORDER BY created_at DESC, id DESC LIMIT 1";
+    let mut statement = db.prepare_cached(find).map_err(fault)?;
+    let id: Option<String> = statement.query_row([digest.hex()], |row| row.get(0)).optional().map_err(fault)?;
+    id.as_deref().map(parse_id).transpose()
 }
 
 /// The statement of a list; each combination of filters has its own, so that SQLite walks the index that fits.
@@ -129,8 +133,16 @@ pub(super) fn finish_rebuild(db: &mut Connection) -> Result<u64, Error> {
     Ok(removed as u64)
 }
 
+fn fault(error: rusqlite::Error) -> Error {
+    LAYOUT.fault(error)
+}
+
 fn parse(json: &str) -> Result<Manifest, Error> {
     Manifest::from_json(json.as_bytes()).map_err(|error| damaged(&error.to_string()))
+}
+
+fn parse_id(text: &str) -> Result<ImageId, Error> {
+    text.parse().map_err(|error: orbit_model::Error| damaged(&error.to_string()))
 }
 
 fn damaged(reason: &str) -> Error {

@@ -1,4 +1,4 @@
--- Version 1. All of it is derived from manifests but `intents`, which say which of them to look at after a crash.
+-- Version 2. All of it is derived from manifests but `intents`, which say which of them to look at after a crash.
 
 CREATE TABLE images (
     id           TEXT    NOT NULL PRIMARY KEY,
@@ -7,6 +7,7 @@ CREATE TABLE images (
     created_at   INTEGER NOT NULL, -- microseconds since 1970
     image_bytes  INTEGER NOT NULL,
     source_bytes INTEGER NOT NULL,
+    source       TEXT    NOT NULL, -- the digest of the source, in hex
     epoch        INTEGER NOT NULL, -- the rebuild in which the row was last settled
     manifest     TEXT    NOT NULL  -- JSON; last, so that reading the columns before skips its pages
 ) STRICT;
@@ -14,6 +15,8 @@ CREATE TABLE images (
 CREATE INDEX images_by_time   ON images (created_at, id);
 CREATE INDEX images_by_thread ON images (thread_id, created_at, id);
 CREATE INDEX images_by_style  ON images (style, created_at, id);
+
+CREATE INDEX images_by_source ON images (source, created_at, id);
 
 CREATE TABLE intents (
     id TEXT NOT NULL PRIMARY KEY
@@ -50,4 +53,4 @@ CREATE TRIGGER images_updated AFTER UPDATE ON images BEGIN
         source_bytes = source_bytes + new.source_bytes - old.source_bytes;
 END;
 
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;

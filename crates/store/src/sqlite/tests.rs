@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::Sqlite;
 use crate::fixtures::{id, image};
 use crate::index::conformance::image_index_laws;
-use crate::{Error, ImageIndex, Query};
+use crate::{Error, ImageIndex, Query, Totals};
 
 async fn open() -> (Sqlite, TempDir) {
     let root = TempDir::new().unwrap();
@@ -37,12 +37,30 @@ async fn an_index_of_a_newer_release_is_left_alone() {
     let (index, root) = open().await;
     drop(index);
     let path = root.path().join("index.sqlite");
-    Connection::open(&path).unwrap().pragma_update(None, "user_version", 2).unwrap();
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 3).unwrap();
     let error = Sqlite::open(&path).await.unwrap_err();
-    assert!(matches!(&error, Error::Invalid(message) if message.contains("version 2")), "{error}");
+    assert!(matches!(&error, Error::Invalid(message) if message.contains("version 3")), "{error}");
     let version: i64 =
         Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-    assert_eq!(version, 2);
+    assert_eq!(version, 3);
+}
+
+#[tokio::test]
+async fn an_index_of_an_earlier_release_is_made_again() {
+    let (index, root) = open().await;
+    let fox = image("fox", "a fox").manifest;
+    index.begin_rebuild().await.unwrap();
+    index.finish_rebuild().await.unwrap();
+    index.settle(&fox.id, Some(&fox)).await.unwrap();
+    drop(index);
+    let path = root.path().join("index.sqlite");
+    let earlier = "DROP INDEX images_by_source; ALTER TABLE images DROP COLUMN source; PRAGMA user_version = 1;";
+    Connection::open(&path).unwrap().execute_batch(earlier).unwrap();
+    let index = Sqlite::open(&path).await.unwrap();
+    assert!(!index.is_complete().await.unwrap(), "so that the store fills it");
+    assert_eq!(index.totals().await.unwrap(), Totals::default());
+    assert!(!index.settle(&fox.id, Some(&fox)).await.unwrap());
+    assert_eq!(index.find_source(&fox.source.digest).await.unwrap(), Some(fox.id));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use orbit_model::{BlobName, ImageId, Manifest};
 
-use super::commit::check_blobs;
+use super::commit::{Blobs, check_blobs};
 use super::{Parts, Store};
 use crate::{Error, PutMode};
 
@@ -46,7 +46,7 @@ impl Parts {
             return Err(Error::Invalid(format!("{id} cannot become {}", amended.id)));
         }
         check_blobs(&amended, Some(&current), &blobs)?;
-        if let Err(error) = self.write(&amended, blobs, PutMode::Replace).await {
+        if let Err(error) = self.write(&amended, Blobs::Brought(blobs), PutMode::Replace).await {
             // The first error is the one to report; what stays unsettled is settled at the next start.
             let _ = self.settle(id).await;
             return Err(error);

@@ -15,6 +15,15 @@ use orbit_model::{BlobName, Digest, ImageId, Manifest};
 use super::{Parts, Store};
 use crate::{Error, File, PutMode};
 
+/// Where the blobs of a change come from.
+#[derive(Debug)]
+pub(super) enum Blobs {
+    /// They are brought.
+    Brought(Vec<(BlobName, Bytes)>),
+    /// This image has them all.
+    Of(ImageId),
+}
+
 /// What the caller believes to be stored under the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
@@ -53,19 +62,14 @@ impl Store {
         let store = self.clone();
         Self::detached(async move {
             let _changing = store.0.lock(&manifest.id).await;
-            store.0.commit(manifest, blobs, expect).await
+            store.0.commit(manifest, Blobs::Brought(blobs), expect).await
         })
         .await
     }
 }
 
 impl Parts {
-    async fn commit(
-        &self,
-        manifest: Manifest,
-        blobs: Vec<(BlobName, Bytes)>,
-        expect: Expect,
-    ) -> Result<Committed, Error> {
+    pub(super) async fn commit(&self, manifest: Manifest, blobs: Blobs, expect: Expect) -> Result<Committed, Error> {
         let current = match self.manifest(&manifest.id).await {
             Err(Error::NotFound) => None,
             current => Some(current?),
@@ -73,7 +77,10 @@ impl Parts {
         if let Some(existing) = existing(&manifest, current.as_ref(), expect)? {
             return Ok(Committed::Existed(Box::new(existing.clone())));
         }
-        check_blobs(&manifest, current.as_ref(), &blobs)?;
+        match &blobs {
+            Blobs::Brought(blobs) => check_blobs(&manifest, current.as_ref(), blobs)?,
+            Blobs::Of(other) => self.check_shared(&manifest, other).await?,
+        }
         let mode = if current.is_some() { PutMode::Replace } else { PutMode::Create };
         if let Err(error) = self.write(&manifest, blobs, mode).await {
             // The first error is the one to report; what stays unsettled is settled at the next start.
@@ -83,18 +90,16 @@ impl Parts {
         Ok(current.map_or(Committed::Created, |old| Committed::Replaced(Box::new(old))))
     }
 
-    pub(super) async fn write(
-        &self,
-        manifest: &Manifest,
-        blobs: Vec<(BlobName, Bytes)>,
-        mode: PutMode,
-    ) -> Result<(), Error> {
+    pub(super) async fn write(&self, manifest: &Manifest, blobs: Blobs, mode: PutMode) -> Result<(), Error> {
         let id = &manifest.id;
         self.index.intend(id).await?;
         // All are awaited even if one fails: none may still be at work when the image is settled. Names carry digests,
         // so a file left by a crash is replaced by its own bytes.
-        let puts = blobs.iter().map(|(name, bytes)| self.put_blob(id, name, bytes));
-        join_all(puts).await.into_iter().collect::<Result<(), Error>>()?;
+        let written = match &blobs {
+            Blobs::Brought(blobs) => join_all(blobs.iter().map(|(name, bytes)| self.put_blob(id, name, bytes))).await,
+            Blobs::Of(other) => join_all(manifest.files().map(|name| self.blobs.link(other, id, name))).await,
+        };
+        written.into_iter().collect::<Result<(), Error>>()?;
         self.blobs.put(id, File::Manifest, manifest.to_json().into(), mode).await?;
         if mode == PutMode::Replace {
             self.retain(manifest).await?;

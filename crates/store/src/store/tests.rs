@@ -10,10 +10,10 @@ use orbit_model::{BlobName, Derived, Digest, Format, Manifest, Rendition};
 use tempfile::TempDir;
 
 use super::{Committed, Expect, Reindexed, Store};
-use crate::blob::conformance::blob_store_laws;
 use crate::fixtures::{Image, id, image};
 use crate::{Error, FileSystem, Query, Totals};
 
+mod adopt;
 mod crash;
 
 /// A store in a folder, and the folder.
@@ -35,18 +35,6 @@ async fn listed(store: &Store) -> Vec<String> {
 
 async fn commit_new(store: &Store, image: &Image) {
     assert_eq!(image.commit(store, Expect::New).await.unwrap(), Committed::Created);
-}
-
-mod default_read_image {
-    //! The method that a backend need not write is held to the laws too.
-    use super::{FileSystem, TempDir, blob_store_laws, crash::Fuse, crash::Fused};
-
-    async fn open() -> (Fused<FileSystem>, TempDir) {
-        let root = TempDir::new().unwrap();
-        (Fused::new(FileSystem::open(root.path()).await.unwrap(), Fuse::unlimited()), root)
-    }
-
-    blob_store_laws!(open);
 }
 
 #[tokio::test]

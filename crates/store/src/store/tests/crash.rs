@@ -25,16 +25,12 @@ enum Blow {
 
 /// Lets a number of writing calls pass, and then blows.
 #[derive(Debug, Clone)]
-pub(super) struct Fuse {
+struct Fuse {
     left: Arc<AtomicUsize>,
     blow: Blow,
 }
 
 impl Fuse {
-    pub(super) fn unlimited() -> Self {
-        Self::at(usize::MAX, Blow::Early)
-    }
-
     /// Blows at the given writing call, counted from 1.
     fn at(step: usize, blow: Blow) -> Self {
         Self { left: Arc::new(AtomicUsize::new(step)), blow }
@@ -68,13 +64,7 @@ impl Fuse {
 
 /// A backend behind a fuse.
 #[derive(Debug)]
-pub(super) struct Fused<B>(B, Fuse);
-
-impl<B> Fused<B> {
-    pub(super) fn new(backend: B, fuse: Fuse) -> Self {
-        Self(backend, fuse)
-    }
-}
+struct Fused<B>(B, Fuse);
 
 #[async_trait]
 impl<B: BlobStore> BlobStore for Fused<B> {
@@ -92,6 +82,14 @@ impl<B: BlobStore> BlobStore for Fused<B> {
 
     async fn delete_image(&self, id: &ImageId) -> Result<Deleted, Error> {
         self.1.write(self.0.delete_image(id)).await
+    }
+
+    async fn link(&self, from: &ImageId, to: &ImageId, name: &BlobName) -> Result<(), Error> {
+        self.1.write(self.0.link(from, to, name)).await
+    }
+
+    async fn references(&self, id: &ImageId, name: &BlobName) -> Result<u64, Error> {
+        self.1.read(self.0.references(id, name)).await
     }
 
     async fn list(&self, after: Option<&ImageId>, limit: usize) -> Result<Vec<ImageId>, Error> {
@@ -115,6 +113,10 @@ impl<B: ImageIndex> ImageIndex for Fused<B> {
 
     async fn get(&self, id: &ImageId) -> Result<Option<Manifest>, Error> {
         self.1.read(self.0.get(id)).await
+    }
+
+    async fn find_source(&self, digest: &Digest) -> Result<Option<ImageId>, Error> {
+        self.1.read(self.0.find_source(digest)).await
     }
 
     async fn list(&self, query: &Query) -> Result<Page, Error> {
@@ -142,7 +144,7 @@ impl<B: ImageIndex> ImageIndex for Fused<B> {
 async fn open_fused(root: &TempDir, fuse: &Fuse) -> Store {
     let blobs = FileSystem::open(root.path()).await.unwrap();
     let index = Sqlite::open(&root.path().join("index.sqlite")).await.unwrap();
-    Store::new(Arc::new(Fused::new(blobs, fuse.clone())), Arc::new(Fused::new(index, fuse.clone())))
+    Store::new(Arc::new(Fused(blobs, fuse.clone())), Arc::new(Fused(index, fuse.clone())))
 }
 
 /// Makes the store in `root` hold some images and nothing else.
@@ -220,6 +222,27 @@ async fn a_commit_that_crashes_leaves_a_whole_image_or_none() {
     })
     .await;
     assert_eq!(steps, 5, "intent, two blobs, manifest, row");
+}
+
+#[tokio::test]
+async fn an_adoption_that_crashes_leaves_a_whole_image_or_none_and_the_other_alone() {
+    let (fox, twin) = (image("fox", "a fox"), image("twin", "a fox"));
+    let steps = crash_everywhere(&[&fox], &[&fox, &twin], async |store: &Store| {
+        store.adopt(twin.manifest.clone(), &fox.manifest.id, Expect::New).await.map(|_| ())
+    })
+    .await;
+    assert_eq!(steps, 5, "intent, two links, manifest, row");
+}
+
+#[tokio::test]
+async fn an_adoption_that_replaces_and_crashes_leaves_the_old_image_or_the_new() {
+    let (fox, old, new) = (image("fox", "a fox"), image("twin", "a hen"), image("twin", "a fox"));
+    let expect = Expect::Replacing(old.manifest.image.digest);
+    let steps = crash_everywhere(&[&fox, &old], &[&fox, &new], async |store: &Store| {
+        store.adopt(new.manifest.clone(), &fox.manifest.id, expect).await.map(|_| ())
+    })
+    .await;
+    assert_eq!(steps, 6, "intent, two links, manifest, old blobs, row");
 }
 
 #[tokio::test]
