@@ -3,7 +3,7 @@
 //! One file a behaviour, each test a sentence; `harness` starts, asks and stops. All of it is one test binary.
 //!
 //! - in and out: `upload`, `serve`, `list`, `edge_alone`
-//! - what is generated: `generate`, `workflow`, `pending`, `openai`
+//! - what is generated: `generate`, `workflow`, `pending`, `restart`, `once`, `openai`
 //! - what an image says of itself: `marks`
 //! - the edge as a cache: `policy`, `parts`, `keys`, `variants_at_edge`, `told`; in a storm `coalesce`; where it is old or the origin fails `stale`
 //! - the edge as a proxy: `pass`, `backends`
@@ -48,6 +48,8 @@ mod marks;
 #[cfg(test)]
 mod observe;
 #[cfg(test)]
+mod once;
+#[cfg(test)]
 mod openai;
 #[cfg(test)]
 mod parts;
@@ -59,6 +61,8 @@ mod pending;
 mod policy;
 #[cfg(test)]
 mod purge;
+#[cfg(test)]
+mod restart;
 #[cfg(test)]
 mod serve;
 #[cfg(test)]

@@ -14,8 +14,10 @@ use orbit_edge::{Map, Profile};
 use crate::server;
 
 mod variants;
+mod workflow;
 
 pub(crate) use variants::{Refine, Variants};
+pub(crate) use workflow::Workflow;
 
 /// Where images are stored if nobody says: the platform's folder for application data.
 pub(crate) fn default_data_dir() -> PathBuf {
@@ -124,6 +126,8 @@ pub(crate) struct Making {
     /// What stands before /api/images/ in URLs, as in https://cdn.example.com; empty for the same origin
     #[arg(long, env = "ORBIT_PUBLIC_BASE_URL", default_value = "", value_name = "URL")]
     pub(crate) public_base_url: String,
+    #[command(flatten)]
+    pub(crate) workflow: Workflow,
     #[command(flatten)]
     pub(crate) variants: Variants,
 }

@@ -17,7 +17,7 @@ use orbit_edge::{Backends, Disk, Pool, ServiceUpstream, Upstream, Upstreams};
 use orbit_model::{Access, EdgeStats, PurgeRequest, Removed};
 use orbit_origin::generate::Demo;
 use orbit_origin::{Copies, Models, NoCopies};
-use orbit_store::{MemoryLog, MemoryQueue, Store};
+use orbit_store::{EventLimits, EventLog, Journal, Store};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -228,10 +228,13 @@ async fn open_origin(
     access: &Access,
 ) -> Result<orbit_origin::Origin> {
     let store = open_store(data_dir).await?;
+    // Behind the lock that the store holds on the folder.
+    let journal = Journal::open(&data_dir.join("journal.sqlite"), EventLimits::default()).await;
+    let journal = Arc::new(journal.with_context(|| format!("the journal in {}", data_dir.display()))?);
     let parts = orbit_origin::Parts {
         store,
-        events: Arc::new(MemoryLog::default()),
-        queue: Arc::new(MemoryQueue::default()),
+        events: Arc::clone(&journal) as Arc<dyn EventLog>,
+        queue: journal,
         models: Models::new(vec![Arc::new(Demo::new(making.demo_delay))])?,
         copies,
         access: access.clone(),
@@ -261,7 +264,7 @@ async fn open_store(data_dir: &Path) -> Result<Store> {
 
 fn origin_config(making: &flags::Making) -> Result<orbit_origin::Config> {
     let limits = Limits { max_bytes: making.max_source.as_u64(), max_pixels: making.max_pixels, ..Limits::default() };
-    let variants = &making.variants;
+    let (variants, workflow) = (&making.variants, &making.workflow);
     Ok(orbit_origin::Config {
         rules: variants.rules()?,
         prebuild: variants.prebuild.clone(),
@@ -273,6 +276,10 @@ fn origin_config(making: &flags::Making) -> Result<orbit_origin::Config> {
         quality: Quality::new(making.quality).context("the quality must be from 1 to 100")?,
         max_queued: making.max_queued,
         generation_workers: making.generation_workers,
+        max_queued_concepts: workflow.max_queued_concepts,
+        generation_attempts: workflow.generation_attempts,
+        interrupted: workflow.interrupted.into(),
+        thumbnail: (workflow.thumbnail > 0).then_some(workflow.thumbnail),
         public_base_url: making.public_base_url.clone(),
         ..orbit_origin::Config::default()
     })

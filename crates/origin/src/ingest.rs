@@ -2,7 +2,7 @@
 //!
 //! 1. Probe: limits are checked from the header, before any pixel is allocated.
 //! 2. Name it, unless the caller has; the same bytes already under that name end it here.
-//! 3. Encode, in the pool.
+//! 3. Encode, in the pool; where another image was made of the same bytes, its own are shared instead.
 //! 4. Commit: blobs, then the manifest. A replaced image is purged from every tier.
 
 use bytes::Bytes;
@@ -22,6 +22,14 @@ pub(crate) struct Arrival {
     pub(crate) source: Bytes,
     /// What was said of it.
     pub(crate) labels: Labels,
+}
+
+/// Where the bytes of an image come from.
+enum Blobs {
+    /// They were made of what has come.
+    New(Vec<(BlobName, Bytes)>),
+    /// They are those of another image.
+    Of(ImageId),
 }
 
 /// An image that is in.
@@ -48,16 +56,45 @@ impl Origin {
             Err(orbit_store::Error::NotFound) => {}
             Err(error) => return Err(error.into()),
         }
+        if let Some(twin) = self.twin(&digest, &labels).await? {
+            let from = twin.id.clone();
+            let (created_at, variants) = (self.now(), Vec::new());
+            let manifest = Manifest { id: id.clone(), labels: labels.clone(), created_at, revision, variants, ..twin };
+            let origin = self.clone();
+            let adopted = self.detached(async move { origin.commit(manifest, Blobs::Of(from), expect).await }).await;
+            // Where it has gone meanwhile, it is encoded like any other.
+            if !matches!(adopted, Err(Error::NotFound(_))) {
+                return adopted;
+            }
+        }
         let encoded = self.encode(source.clone(), &labels, place).await?;
         let (manifest, blobs) = self.describe(id, labels, (source, digest), encoded);
         let manifest = Manifest { revision, ..manifest };
         let origin = self.clone();
-        self.detached(async move { origin.commit(manifest, blobs, expect).await }).await
+        self.detached(async move { origin.commit(manifest, Blobs::New(blobs), expect).await }).await
+    }
+
+    /// An image that was made of the same bytes and is served as this one would be: what is stored of it need not be stored
+    /// again.
+    async fn twin(&self, digest: &Digest, labels: &Labels) -> Result<Option<Manifest>, Error> {
+        let Some(id) = self.store().find_source(digest).await? else { return Ok(None) };
+        match self.store().manifest(&id).await {
+            Ok(twin) => {
+                let alike = twin.refined || twin.image.quality == self.config().quality.get();
+                Ok(Some(twin).filter(|twin| alike && twin.labels.generated == labels.generated))
+            }
+            Err(orbit_store::Error::NotFound | orbit_store::Error::Corrupt { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Commits an image and drops the copies of the one that it replaces.
-    async fn commit(&self, manifest: Manifest, blobs: Vec<(BlobName, Bytes)>, expect: Expect) -> Result<Stored, Error> {
-        match self.store().commit(manifest.clone(), blobs, expect).await? {
+    async fn commit(&self, manifest: Manifest, bytes: Blobs, expect: Expect) -> Result<Stored, Error> {
+        let committed = match bytes {
+            Blobs::New(blobs) => self.store().commit(manifest.clone(), blobs, expect).await?,
+            Blobs::Of(twin) => self.store().adopt(manifest.clone(), &twin, expect).await?,
+        };
+        match committed {
             Committed::Existed(manifest) => return Ok(Stored { manifest: *manifest, is_new: false }),
             Committed::Created => {}
             Committed::Replaced(_) => {

@@ -159,6 +159,16 @@ impl Jobs {
         slot
     }
 
+    /// A concept is left to the next run, as it was before its try.
+    pub(crate) fn leave(&self, batch: &Batch, index: usize) {
+        let Slot { state, attempts, failure } = batch.slot(index);
+        if state == JobState::Running {
+            self.running.fetch_sub(1, Ordering::SeqCst);
+            self.queued.fetch_add(1, Ordering::SeqCst);
+            batch.set(index, Slot { state: JobState::Queued, attempts: attempts.saturating_sub(1), failure }, None);
+        }
+    }
+
     /// A concept has ended, with its image or in a final state without one.
     pub(crate) fn end(&self, batch: &Batch, index: usize, ended: Result<Metadata, (JobState, JobFailure)>) -> Progress {
         let before = batch.slot(index);

@@ -52,7 +52,7 @@ enum Ended {
 
 /// An image that was drawn, or one that was there already.
 enum Drawn {
-    New(Arrival, Held),
+    New(Box<Arrival>, Held),
     Found(Box<Manifest>),
 }
 
@@ -83,7 +83,7 @@ pub(crate) async fn work(origin: Origin, batch: Arc<Batch>, index: usize) {
             Ok(Drawn::Found(manifest)) => (Ended::Stored(manifest), None),
             // Here nothing is broken off any more: what is drawn is stored.
             Ok(Drawn::New(arrival, held)) => {
-                let stored = origin.keep(arrival).await;
+                let stored = origin.keep(*arrival).await;
                 (stored.map_or_else(Ended::Failed, |manifest| Ended::Stored(Box::new(manifest))), Some(held))
             }
         },
@@ -91,7 +91,11 @@ pub(crate) async fn work(origin: Origin, batch: Arc<Batch>, index: usize) {
     match ended {
         Ended::Stored(manifest) => finish(&origin, &batch, index, Ok(*manifest)).await,
         Ended::Failed(failure) => finish(&origin, &batch, index, Err(failure)).await,
-        Ended::Left => {}
+        // The next run begins it anew, and this try does not count.
+        Ended::Left => {
+            origin.0.jobs.leave(&batch, index);
+            origin.note_slot(&batch, index).await;
+        }
     }
 }
 
@@ -117,7 +121,7 @@ async fn draw(origin: &Origin, batch: &Batch, index: usize) -> Result<Drawn, Fai
                 // The next may be drawn while this one is stored, unless too many are.
                 let storing = Arc::clone(&origin.0.jobs.storing).acquire_owned().await.map_err(Error::internal)?;
                 drop(turn);
-                return Ok(Drawn::New(arrival, Held { _job: permit, _storing: storing }));
+                return Ok(Drawn::New(Box::new(arrival), Held { _job: permit, _storing: storing }));
             }
             Err(Failure { passing: Some(after), reason, .. })
                 if slot.attempts < origin.config().generation_attempts =>
