@@ -87,8 +87,10 @@ fn under_the_image_profile_a_part_fetches_the_whole() {
     origin.on("/images/fox", whole());
     let part = edge.client.get_with("/api/images/fox", &[("range", "bytes=0-9")]).expect(206);
     assert_eq!((part.body, origin.last("/images/fox").header("range")), (bytes(1, 10), String::new()));
-    let hit = edge.client.get("/api/images/fox").expect(200);
-    assert_eq!((hit.header("x-cache"), &hit.body), ("HIT", &bytes(1, LENGTH)));
+    // The 304 needs no body, which may still be on its way: then the second joins it.
+    let second = edge.client.get("/api/images/fox").expect(200);
+    assert!(second.body == bytes(1, LENGTH) && second.header("x-cache") != "MISS", "{}", second.header("x-cache"));
+    assert_eq!(origin.count("/images/fox"), 1);
 }
 
 #[test]

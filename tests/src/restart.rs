@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::harness::{Events, Folder, Launch, Server, Told, eventually};
 
-fn start(folder: &Folder, more: &[&str]) -> Server {
-    Launch::serve(folder).words(&["--demo-delay", "20ms", "--generation-workers", "2"]).words(more).start()
+fn start(folder: &Folder) -> Server {
+    Launch::serve(folder).words(&["--demo-delay", "20ms", "--generation-workers", "2"]).start()
 }
 
 fn batch(count: usize) -> Value {
@@ -43,7 +43,7 @@ fn check_whole(server: &Server, folder: &Folder, job: &Value) {
 #[test]
 fn a_kill_in_the_middle_of_fifty_loses_no_image_and_makes_none_twice() {
     let folder = Folder::new();
-    let mut server = start(&folder, &[]);
+    let mut server = start(&folder);
     let job = server.client.post_json("/generations", &batch(50)).expect(202).json();
     for stored in [5, 18, 33] {
         let url = job["url"].as_str().unwrap();
@@ -51,7 +51,7 @@ fn a_kill_in_the_middle_of_fifty_loses_no_image_and_makes_none_twice() {
             (server.client.get(url).json()["completed"].as_u64()? >= stored).then_some(())
         });
         server.kill();
-        server = start(&folder, &[]);
+        server = start(&folder);
     }
     let stream = format!("{}/events", job["url"].as_str().unwrap());
     Events::open(&server.client, &stream, None).until("concepts_generated");
@@ -61,11 +61,11 @@ fn a_kill_in_the_middle_of_fifty_loses_no_image_and_makes_none_twice() {
 #[test]
 fn a_server_that_is_asked_to_stop_keeps_its_queue_and_tells_of_no_failure() {
     let folder = Folder::new();
-    let mut server = start(&folder, &[]);
+    let mut server = start(&folder);
     let job = server.client.post_json("/generations", &batch(30)).expect(202).json();
     server.terminate();
     assert_eq!(server.wait().code(), Some(0));
-    let server = start(&folder, &[]);
+    let server = start(&folder);
     let stream = format!("{}/events", job["url"].as_str().unwrap());
     let told = Events::open(&server.client, &stream, None).until("concepts_generated");
     assert!(told.iter().all(|told| told.name != "concept_failed"), "{told:?}");
@@ -75,7 +75,7 @@ fn a_server_that_is_asked_to_stop_keeps_its_queue_and_tells_of_no_failure() {
 #[test]
 fn a_reader_who_comes_back_after_a_restart_misses_nothing_and_sees_nothing_twice() {
     let folder = Folder::new();
-    let server = start(&folder, &[]);
+    let server = start(&folder);
     let job = server.client.post_json("/generations", &batch(20)).expect(202).json();
     let mut read = Vec::new();
     let mut events = Events::open(&server.client, job["events"].as_str().unwrap(), None);
@@ -83,7 +83,7 @@ fn a_reader_who_comes_back_after_a_restart_misses_nothing_and_sees_nothing_twice
         read.push(events.next().unwrap());
     }
     server.kill();
-    let server = start(&folder, &[]);
+    let server = start(&folder);
     let last = read.last().unwrap().id.clone();
     let rest = Events::open(&server.client, "/threads/t/events", Some(&last)).until("concepts_generated");
     read.extend(rest);
@@ -94,12 +94,14 @@ fn a_reader_who_comes_back_after_a_restart_misses_nothing_and_sees_nothing_twice
 #[test]
 fn an_image_that_was_being_drawn_fails_where_that_is_wanted() {
     let folder = Folder::new();
-    let slow = ["--demo-delay", "10m", "--interrupted", "fail"];
-    let server = start(&folder, &slow);
+    let slow = ["--demo-delay", "10m", "--generation-workers", "2", "--interrupted", "fail"];
+    let server = Launch::serve(&folder).words(&slow).start();
     let job = server.client.post_json("/generations", &batch(3)).expect(202).json();
-    eventually("two to be drawn", || (server.client.get("/stats").json()["jobs"]["running"] == 2).then_some(()));
+    // Told after the journal has it.
+    let mut events = Events::open(&server.client, job["events"].as_str().unwrap(), None);
+    (0..2).for_each(|_| drop(events.next_of("concept_started")));
     server.kill();
-    let server = start(&folder, &slow);
+    let server = Launch::serve(&folder).words(&slow).start();
     let job = eventually("two to have failed", || {
         let job = server.client.get(job["url"].as_str().unwrap()).json();
         (job["failed"] == 2).then_some(job)

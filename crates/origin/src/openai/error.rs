@@ -4,7 +4,7 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
 use orbit_model::{JobFailure, Problem};
 use serde_json::{Value, json};
@@ -76,6 +76,7 @@ impl IntoResponse for Refusal {
         let mut response = (self.status, axum::Extension(Verbatim), Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(Problem::MEDIA_TYPE));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         let retry = HeaderValue::from_static(if self.retry { "true" } else { "false" });
         headers.insert(HeaderName::from_static("x-should-retry"), retry);
         if self.retry {
