@@ -15,7 +15,7 @@ use crate::server;
 
 mod variants;
 
-pub(crate) use variants::{Refine, Variants};
+pub(crate) use variants::{Refine, Signing, Variants};
 
 /// Where images are stored if nobody says: the platform's folder for application data.
 pub(crate) fn default_data_dir() -> PathBuf {
