@@ -3,7 +3,7 @@
 //! One file a behaviour, each test a sentence; `harness` starts, asks and stops. All of it is one test binary.
 //!
 //! - in and out: `upload`, `serve`, `list`, `edge_alone`, `generate`
-//! - what an image says of itself: `marks`
+//! - what an image says of itself: `marks`; `signed`, with the feature `c2pa` and a binary that has it too
 //! - the edge as a cache: `policy`, `parts`, `keys`, `variants_at_edge`, `told`; in a storm `coalesce`; where it is old or the origin fails `stale`
 //! - the edge as a proxy: `pass`, `backends`
 //! - away, and never again: `purge`, `edge_purge`
@@ -58,6 +58,9 @@ mod purge;
 mod serve;
 #[cfg(test)]
 mod shutdown;
+#[cfg(test)]
+#[cfg(feature = "c2pa")]
+mod signed;
 #[cfg(test)]
 mod stale;
 #[cfg(test)]
