@@ -229,3 +229,15 @@ fn a_setting_that_is_none_ends_the_start() {
     server.client.put("/images/fox", &photo("chelsea.png")).expect(201);
     assert_eq!(folder.manifest("fox").image.quality, 10);
 }
+
+#[test]
+fn a_build_that_cannot_sign_says_how_to_build_one_that_can() {
+    let folder = Folder::new();
+    let file = folder.path().join("pair.pem");
+    std::fs::write(&file, "").unwrap();
+    let file = file.to_str().unwrap();
+    let refused = Launch::serve(&folder).words(&["--c2pa-cert", file, "--c2pa-key", file]).refused();
+    assert!(refused.stderr.contains("cargo build --release --features c2pa"), "{refused:?}");
+    let refused = Launch::serve(&folder).words(&["--c2pa-cert", file]).refused();
+    assert!(refused.stderr.contains("--c2pa-key"), "{refused:?}");
+}

@@ -4,7 +4,7 @@
 //!
 //! - in and out: `upload`, `serve`, `list`, `edge_alone`
 //! - what is generated: `generate`, `workflow`, `pending`, `restart`, `once`, `openai`
-//! - what an image says of itself: `marks`
+//! - what an image says of itself: `marks`; `signed`, with the feature `c2pa` and a binary that has it too
 //! - the edge as a cache: `policy`, `parts`, `keys`, `variants_at_edge`, `told`; in a storm `coalesce`; where it is old or the origin fails `stale`
 //! - the edge as a proxy: `pass`, `backends`
 //! - away, and never again: `purge`, `edge_purge`
@@ -67,6 +67,9 @@ mod restart;
 mod serve;
 #[cfg(test)]
 mod shutdown;
+#[cfg(test)]
+#[cfg(feature = "c2pa")]
+mod signed;
 #[cfg(test)]
 mod stale;
 #[cfg(test)]

@@ -8,9 +8,9 @@ use serde_json::Value;
 use crate::harness::fixtures::{photo, trouble};
 use crate::harness::{Folder, Launch, Server};
 
-const SOURCE_TYPE: &str = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia";
+pub(crate) const SOURCE_TYPE: &str = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia";
 /// The image, and variants of every format.
-const QUERIES: [&str; 7] =
+pub(crate) const QUERIES: [&str; 7] =
     ["", "?w=128", "?w=128&fm=webp", "?w=128&fm=jpeg", "?w=128&fm=png", "?w=128&fm=avif", "?w=128&fm=auto"];
 
 fn start() -> (Folder, Server) {
@@ -25,7 +25,7 @@ fn upload(server: &Server, query: &str, source: &[u8]) -> String {
 }
 
 /// All that exiftool finds in some bytes, by group; a warning of it fails the test.
-fn exiftool(bytes: &[u8]) -> Value {
+pub(crate) fn exiftool(bytes: &[u8]) -> Value {
     let mut child = Command::new("exiftool")
         .args(["-j", "-n", "-G", "-a", "-"])
         .stdin(Stdio::piped())

@@ -16,7 +16,7 @@ use crate::server;
 mod variants;
 mod workflow;
 
-pub(crate) use variants::{Refine, Variants};
+pub(crate) use variants::{Refine, Signing, Variants};
 pub(crate) use workflow::Workflow;
 
 /// Where images are stored if nobody says: the platform's folder for application data.

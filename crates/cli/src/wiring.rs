@@ -272,6 +272,7 @@ fn origin_config(making: &flags::Making) -> Result<orbit_origin::Config> {
         max_variants: variants.max_variants,
         codec_memory_bytes: variants.codec_memory.as_u64(),
         transform_timeout: variants.transform_timeout,
+        signer: variants.signing.signer()?,
         limits,
         quality: Quality::new(making.quality).context("the quality must be from 1 to 100")?,
         max_queued: making.max_queued,

@@ -3,7 +3,8 @@
 //! 1. `gif`, `webp`: the frames, counted and measured before any is decoded, then decoded one at a time.
 //! 2. `canvas`: each laid onto what the ones before it left.
 //! 3. The steps of [`crate::transform()`]: upright, in sRGB, resized.
-//! 4. `write`: encoded against the one before, by libwebp, with the label of [`crate::transform()`]; always in sRGB.
+//! 4. `write`: encoded against the one before, by libwebp; always in sRGB. Label and signature are those of
+//!    [`crate::transform()`].
 //!
 //! No more than one frame of the source is held at a time, however many there are. [`crate::Stop`] is asked between them.
 
@@ -20,10 +21,11 @@ use crate::decode::Decoded;
 use crate::label::Label;
 use crate::pixels::Pixels;
 use crate::probe::{self, Probe};
+use crate::provenance::Descent;
 use crate::steps::orient::Orientation;
-use crate::steps::resize;
+use crate::steps::resize::{self, geometry::Geometry};
 use crate::transform::{Rendered, Terms};
-use crate::{Error, Quality, ingest, quality};
+use crate::{Error, Limits, Quality, ingest, quality};
 
 /// What comes out of a source that moves.
 struct Moving<'a> {
@@ -75,14 +77,15 @@ pub(crate) fn transform(bytes: &[u8], variant: &Variant, probe: Probe, terms: &T
         Some(Asked::Auto) | None => source.quality_by_eye()?,
     };
     let label = Label { mark: terms.mark, gamut: Gamut::Srgb };
+    let descent = Descent { source: bytes, format: probe.format, geometry: Some(source.geometry()?) };
     let (bytes, quality) = match variant.max_bytes {
         None => (source.render(most)?, most),
         Some(max_bytes) => {
-            let max_bytes = max_bytes.saturating_sub(label.max_bytes());
-            quality::within(max_bytes, most, |quality| source.render(quality))?
+            let beside = label.max_bytes() + descent.max_bytes(Format::Webp, terms)?;
+            quality::within(max_bytes.saturating_sub(beside), most, |quality| source.render(quality))?
         }
     };
-    let bytes = label.write(bytes, Format::Webp)?;
+    let bytes = descent.sign(label.write(bytes, Format::Webp)?, Format::Webp, terms)?;
     let (width, height) = probe::riff::size(&bytes)
         .ok_or_else(|| Error::Internal(String::from("the animation that was written has no size")))?;
     Ok(Rendered { format: Some(Format::Webp), width, height, quality: quality.get(), bytes })
@@ -114,6 +117,12 @@ impl Source<'_> {
             Format::Gif => gif::open(self.bytes, self.probe, &self.terms.limits),
             _ => Ok(webp::open(self.bytes, self.probe, &self.terms.limits)),
         }
+    }
+
+    /// How each frame is laid out.
+    fn geometry(&self) -> Result<Geometry, Error> {
+        let upright = self.open()?.orientation.upright((self.probe.width, self.probe.height));
+        Geometry::new(upright, self.variant, &Limits::default())
     }
 
     /// Hands over each frame as it shows, finished, with its milliseconds; `each` says whether to go on.

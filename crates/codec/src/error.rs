@@ -23,6 +23,9 @@ pub enum Error {
     /// It was ended before it was done, for the reason that is given.
     #[error("the work was ended: {0}")]
     Stopped(&'static str),
+    /// Renditions cannot be signed with this certificate and key: give others.
+    #[error("renditions cannot be signed: {0}")]
+    Unsigned(String),
     /// The fault is not the caller's.
     #[error("the image could not be encoded: {0}")]
     Internal(String),

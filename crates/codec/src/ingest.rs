@@ -5,14 +5,18 @@
 //! 3. `steps::orient`, `steps::colour`: upright, in sRGB.
 //! 4. `placeholder`: what to show before the image has come.
 //! 5. `encode::webp`: the first pass, which is fast; [`refine()`](crate::refine()) is the second, which is small.
+//! 6. `label`, `provenance`: where it comes from, and who vouches for that.
 
 use std::time::{Duration, Instant};
 
+use orbit_model::variant::Gamut;
 use orbit_model::{Format, Placeholder};
 
 use crate::encode::write;
+use crate::label::Label;
 use crate::pixels::Pixels;
-use crate::{Error, Quality, Terms, decode, placeholder, probe, provenance, steps};
+use crate::provenance::Descent;
+use crate::{Error, Quality, Terms, decode, placeholder, probe, steps};
 
 /// An image as Orbit serves it.
 #[derive(Debug, Clone)]
@@ -23,7 +27,7 @@ pub struct Encoded {
     pub width: u32,
     /// Pixels from top to bottom, after orientation.
     pub height: u32,
-    /// A WebP file: no profile, no Exif, and no XMP but the mark of [`Terms::mark`].
+    /// A WebP file: no profile, no Exif, no XMP but the mark of [`Terms::mark`], and the manifest of [`Terms::signer`].
     pub webp: Vec<u8>,
     /// What to show before the image has come.
     pub placeholder: Placeholder,
@@ -58,15 +62,19 @@ pub fn encode(bytes: &[u8], quality: Quality, terms: &Terms) -> Result<Encoded, 
     let pixels = timed(&mut timings.colour, || Ok(upright(decoded)))?;
     terms.stop.check()?;
     let placeholder = timed(&mut timings.placeholder, || placeholder::placeholder(&pixels))?;
+    let (width, height) = (pixels.width, pixels.height);
     let webp = timed(&mut timings.encode, || {
         let webp = write(&pixels, Format::Webp, quality, terms)?;
-        match terms.mark {
-            Some(mark) => provenance::mark(webp, Format::Webp, mark),
-            None => Ok(webp),
-        }
+        drop(pixels);
+        told(webp, &Descent { source: bytes, format: source_format, geometry: None }, terms)
     })?;
-    let (width, height) = (pixels.width, pixels.height);
     Ok(Encoded { source_format, width, height, webp, placeholder, timings })
+}
+
+/// A WebP that says where it comes from, as the terms want it.
+pub(crate) fn told(webp: Vec<u8>, descent: &Descent<'_>, terms: &Terms) -> Result<Vec<u8>, Error> {
+    let label = Label { mark: terms.mark, gamut: Gamut::Srgb };
+    descent.sign(label.write(webp, Format::Webp)?, Format::Webp, terms)
 }
 
 /// Upright and in sRGB.

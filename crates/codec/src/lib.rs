@@ -36,7 +36,7 @@ pub use error::Error;
 pub use ingest::{Encoded, Timings, encode};
 pub use limits::Limits;
 pub use probe::{Probe, probe};
-pub use provenance::Mark;
+pub use provenance::{Mark, Signer};
 pub use refine::refine;
 pub use stop::Stop;
 pub use transform::{Effort, Rendered, Terms, transform};

@@ -10,11 +10,12 @@ use orbit_model::Format;
 
 use crate::encode::webp;
 use crate::pixels::Pixels;
+use crate::provenance::Descent;
 use crate::quality::search::Search;
 use crate::quality::{flat, read};
 use crate::score::Reference;
 use crate::transform::{Effort, Rendered, Terms};
-use crate::{Error, Quality, decode, ingest, probe, provenance};
+use crate::{Error, Quality, decode, ingest, probe};
 
 /// Encodings at the best effort; most pictures need three.
 const MAX_TRIALS: u32 = 5;
@@ -28,14 +29,13 @@ pub fn refine(bytes: &[u8], quality: Quality, served_bytes: u64, terms: &Terms) 
     let pixels = ingest::upright(decode::decode(bytes, probe, &terms.limits)?);
     terms.stop.check()?;
     let Some((webp, quality)) = smallest(&pixels, quality, terms)? else { return Ok(None) };
-    let webp = match terms.mark {
-        Some(mark) => provenance::mark(webp, Format::Webp, mark)?,
-        None => webp,
-    };
+    let (width, height) = (pixels.width, pixels.height);
+    drop(pixels);
+    let descent = Descent { source: bytes, format: probe.format, geometry: None };
+    let webp = ingest::told(webp, &descent, terms)?;
     if webp.len() as u64 >= served_bytes {
         return Ok(None);
     }
-    let (width, height) = (pixels.width, pixels.height);
     Ok(Some(Rendered { format: Some(Format::Webp), width, height, quality: quality.get(), bytes: webp }))
 }
 

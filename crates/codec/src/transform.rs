@@ -5,6 +5,7 @@
 //! 3. `steps::resize`: never larger than the image, unless asked.
 //! 4. `quality` and `encode`: the format's encoder, once or as often as the search needs.
 //! 5. `label`: what says that a machine made it, and which colours its numbers mean.
+//! 6. `provenance`: what it was made of and how, signed, where somebody signs.
 //!
 //! An animation that keeps its frames goes through [`crate::animation`] instead.
 
@@ -13,7 +14,7 @@ use orbit_model::{Format, Variant};
 
 use crate::label::Label;
 use crate::pixels::Pixels;
-use crate::provenance::Mark;
+use crate::provenance::{Descent, Mark, Signer};
 use crate::steps::resize::{self, geometry::Geometry};
 use crate::{Error, Limits, Quality, Stop, animation, decode, encode, placeholder, probe, quality, steps};
 
@@ -26,6 +27,8 @@ pub struct Terms {
     pub effort: Effort,
     /// What its bytes say of where it comes from.
     pub mark: Option<Mark>,
+    /// Who vouches for that in a C2PA manifest of its own.
+    pub signer: Option<Signer>,
     /// When to give up.
     pub stop: Stop,
 }
@@ -88,15 +91,20 @@ pub fn transform(bytes: &[u8], variant: &Variant, terms: &Terms) -> Result<Rende
     if variant.target == Some(Target::ThumbHash) {
         return thumbhash(&pixels);
     }
-    let pixels = resize::apply(pixels, geometry?, variant.format())?;
+    let geometry = geometry?;
+    let pixels = resize::apply(pixels, geometry, variant.format())?;
     terms.stop.check()?;
     let format = variant.format().unwrap_or(Format::Webp);
     let label = Label { mark: terms.mark, gamut };
+    let descent = Descent { source: bytes, format: probe.format, geometry: Some(geometry) };
     // What is said beside the pixels has to fit too.
-    let max_bytes = variant.max_bytes.map(|max_bytes| max_bytes.saturating_sub(label.max_bytes()));
+    let beside = || Ok(label.max_bytes() + descent.max_bytes(format, terms)?);
+    let max_bytes = variant.max_bytes.map(|max_bytes| Ok(max_bytes.saturating_sub(beside()?))).transpose()?;
     let (bytes, quality) = write(&pixels, format, &Variant { max_bytes, ..variant }, terms)?;
-    let bytes = label.write(bytes, format)?;
-    Ok(Rendered { format: Some(format), width: pixels.width, height: pixels.height, quality, bytes })
+    let (width, height) = (pixels.width, pixels.height);
+    drop(pixels);
+    let bytes = descent.sign(label.write(bytes, format)?, format, terms)?;
+    Ok(Rendered { format: Some(format), width, height, quality, bytes })
 }
 
 fn write(pixels: &Pixels, format: Format, variant: &Variant, terms: &Terms) -> Result<(Vec<u8>, u8), Error> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use orbit_codec::{Limits, Quality};
+use orbit_codec::{Limits, Quality, Signer};
 use orbit_model::variant::MAX_SIDE;
 
 use crate::{Error, Rules};
@@ -30,6 +30,8 @@ pub struct Config {
     pub prebuild: Vec<u32>,
     /// Which variants may be asked for.
     pub rules: Rules,
+    /// Who vouches for every rendition in a C2PA manifest; without one there are none.
+    pub signer: Option<Signer>,
     /// How many variants an image keeps; beyond that the oldest goes.
     pub max_variants: usize,
     /// How long the body of an upload may take to arrive.
@@ -76,6 +78,7 @@ impl Default for Config {
             refine: true,
             prebuild: Vec::new(),
             rules: Rules::default(),
+            signer: None,
             max_variants: 64,
             body_timeout: Duration::from_secs(60),
             public_base_url: String::new(),

@@ -6,7 +6,7 @@
 //! 4. Commit: blobs, then the manifest. A replaced image is purged from every tier.
 
 use bytes::Bytes;
-use orbit_codec::{Encoded, Mark, Stop, Terms};
+use orbit_codec::{Effort, Encoded, Stop};
 use orbit_model::{BlobName, Digest, Format, ImageId, Labels, Manifest, PurgeRequest, Rendition, Source};
 use orbit_store::{Committed, Expect};
 
@@ -109,8 +109,7 @@ impl Origin {
 
     async fn encode(&self, source: Bytes, labels: &Labels, place: &Place) -> Result<Encoded, Error> {
         let (quality, time) = (self.config().quality, self.config().transform_timeout);
-        let mark = labels.generated.then_some(Mark::TrainedAlgorithmicMedia);
-        let terms = Terms { limits: self.config().limits, mark, stop: Stop::after(time), ..Terms::default() };
+        let terms = self.terms_of(labels, Effort::First, Stop::after(time));
         let memory = orbit_codec::memory::estimate(&orbit_codec::probe(&source, &terms.limits)?, None);
         let work = move || orbit_codec::encode(&source, quality, &terms);
         Ok(self.0.pool.run(place, memory, time, work).await??)

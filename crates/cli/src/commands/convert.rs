@@ -24,7 +24,7 @@ use self::budget::Budget;
 use self::plan::Pair;
 use self::work::{Converted, Work};
 use crate::client::{Exit, Failure};
-use crate::output;
+use crate::{flags, output};
 
 /// Convert files and folders of images on this machine, without a server
 #[derive(Debug, clap::Args)]
@@ -37,6 +37,8 @@ pub(crate) struct Convert {
     out: PathBuf,
     #[command(flatten)]
     options: Options,
+    #[command(flatten)]
+    signing: flags::Signing,
     /// Try harder: smaller files, in several times the time
     #[arg(long)]
     best: bool,
@@ -126,7 +128,8 @@ impl Convert {
         let variant = self.options.variant()?;
         let pairs = plan::plan(&self.files, &self.out, &variant, self.force)?;
         let bar = if pairs.len() > 1 { output::progress(pairs.len()) } else { ProgressBar::hidden() };
-        let work = Work { variant, best: self.best, force: self.force };
+        let signer = self.signing.signer().map_err(|error| Failure::new(Exit::Usage, format!("{error:#}")))?;
+        let work = Work { variant, signer, best: self.best, force: self.force };
         let results = self.convert_all(&work, &pairs, &bar);
         bar.finish_and_clear();
         if self.json {

@@ -1,11 +1,13 @@
-//! Flags of what is derived of images: which variants may be asked for, and what is made behind.
+//! Flags of what is derived of images: which variants may be asked for, what is made behind, and who signs it.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
+use orbit_codec::Signer;
 use orbit_model::Variant;
 use orbit_model::variant::SigningKey;
 
@@ -61,6 +63,38 @@ pub(crate) struct Variants {
     /// How long an image may be worked on while somebody waits
     #[arg(long, env = "ORBIT_TRANSFORM_TIMEOUT", default_value = "10s", value_parser = humantime::parse_duration, value_name = "TIME")]
     pub(crate) transform_timeout: Duration,
+    #[command(flatten)]
+    pub(crate) signing: Signing,
+}
+
+/// Who vouches for what is derived.
+#[derive(Debug, Clone, Args)]
+#[group(skip)]
+pub(crate) struct Signing {
+    /// The certificate that every rendition is signed with by C2PA, PEM, with those that lead to an authority; in builds
+    /// with the feature c2pa
+    #[arg(long, env = "ORBIT_C2PA_CERT", value_name = "FILE")]
+    pub(crate) c2pa_cert: Option<PathBuf>,
+    /// The private key of that certificate, PEM
+    #[arg(long, env = "ORBIT_C2PA_KEY", value_name = "FILE")]
+    pub(crate) c2pa_key: Option<PathBuf>,
+}
+
+impl Signing {
+    /// Who signs, where somebody does; what they sign has been tried.
+    pub(crate) fn signer(&self) -> Result<Option<Signer>> {
+        let (certificate, key) = match (&self.c2pa_cert, &self.c2pa_key) {
+            (Some(certificate), Some(key)) => (certificate, key),
+            (None, None) => return Ok(None),
+            (Some(_), None) => bail!("--c2pa-cert needs its private key: give --c2pa-key (ORBIT_C2PA_KEY) too"),
+            (None, Some(_)) => bail!("--c2pa-key needs its certificate: give --c2pa-cert (ORBIT_C2PA_CERT) too"),
+        };
+        let read =
+            |path: &Path, what: &str| std::fs::read(path).with_context(|| format!("the {what} {}", path.display()));
+        let signer = Signer::from_pem(&read(certificate, "C2PA certificate")?, &read(key, "C2PA key")?);
+        let files = || format!("the C2PA certificate {} with the key {}", certificate.display(), key.display());
+        signer.map(Some).with_context(files)
+    }
 }
 
 /// When images are refined.
@@ -95,6 +129,24 @@ fn preset(text: &str) -> Result<(String, Variant), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_certificate_and_its_key_are_given_together() {
+        let signing = |cert: Option<&str>, key: Option<&str>| {
+            let (c2pa_cert, c2pa_key) = (cert.map(PathBuf::from), key.map(PathBuf::from));
+            Signing { c2pa_cert, c2pa_key }
+                .signer()
+                .map(|signer| signer.is_some())
+                .map_err(|error| format!("{error:#}"))
+        };
+        assert_eq!(signing(None, None), Ok(false));
+        assert!(signing(Some("no-such-file"), None).unwrap_err().contains("--c2pa-key"));
+        assert!(signing(None, Some("no-such-file")).unwrap_err().contains("--c2pa-cert"));
+        assert!(signing(Some("no-such-file"), Some("no-such-file")).unwrap_err().contains("no-such-file"));
+        let refused = signing(Some("Cargo.toml"), Some("Cargo.toml")).unwrap_err();
+        // What is wrong with it depends on the build.
+        assert!(refused.contains("cannot be signed") && refused.contains("Cargo.toml"), "{refused}");
+    }
 
     #[test]
     fn a_preset_is_a_name_and_options() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use orbit_codec::{Effort, Mark, Rendered, Stop, Terms};
-use orbit_model::{BlobName, Derived, Digest, ImageId, Manifest, Rendition, Variant};
+use orbit_model::{BlobName, Derived, Digest, ImageId, Labels, Manifest, Rendition, Variant};
 
 use super::flights::{Destination, Landed};
 use crate::{Error, Origin};
@@ -91,8 +91,13 @@ impl Origin {
 
     /// What holds for every rendition of an image.
     pub(crate) fn terms(&self, manifest: &Manifest, effort: Effort, stop: Stop) -> Terms {
-        let mark = manifest.labels.generated.then_some(Mark::TrainedAlgorithmicMedia);
-        Terms { limits: self.config().limits, effort, mark, stop }
+        self.terms_of(&manifest.labels, effort, stop)
+    }
+
+    /// The same of one that is not stored yet.
+    pub(crate) fn terms_of(&self, labels: &Labels, effort: Effort, stop: Stop) -> Terms {
+        let mark = labels.generated.then_some(Mark::TrainedAlgorithmicMedia);
+        Terms { limits: self.config().limits, effort, mark, signer: self.config().signer.clone(), stop }
     }
 }
 

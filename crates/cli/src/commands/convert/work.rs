@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Instant;
 
-use orbit_codec::{Effort, Limits, Terms};
+use orbit_codec::{Effort, Limits, Signer, Terms};
 use orbit_model::{Format, Variant};
 
 use super::budget::Budget;
@@ -20,6 +20,7 @@ const MAX_BYTES: u64 = 256 << 20;
 /// What all conversions of one command have in common.
 pub(super) struct Work {
     pub(super) variant: Variant,
+    pub(super) signer: Option<Signer>,
     pub(super) best: bool,
     pub(super) force: bool,
 }
@@ -53,7 +54,7 @@ impl Work {
         let _room = budget.take(orbit_codec::memory::estimate(&probe, Some(&self.variant)));
         let start = Instant::now();
         let effort = if self.best { Effort::Best } else { Effort::First };
-        let terms = Terms { limits, effort, ..Terms::default() };
+        let terms = Terms { limits, effort, signer: self.signer.clone(), ..Terms::default() };
         // A decoder that gives up takes its own file with it, and no other.
         let rendered = catch_unwind(AssertUnwindSafe(|| orbit_codec::transform(&bytes, &self.variant, &terms)));
         let rendered = rendered.map_err(|_panic| "a fault of Orbit's: please report it with the file".to_owned())?;

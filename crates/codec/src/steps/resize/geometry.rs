@@ -104,6 +104,19 @@ impl Geometry {
         *self == Self::whole(self.image, self.image)
     }
 
+    /// What it does to an image, in the words of C2PA's actions.
+    pub(crate) fn changes(self) -> Vec<&'static str> {
+        let whole = Self::whole(self.image, self.scaled).part;
+        let scaled = (f64::from(self.scaled.0), f64::from(self.scaled.1)) != (self.part.width, self.part.height);
+        let changes = [
+            (self.part != whole, "c2pa.cropped"),
+            (scaled, "c2pa.resized"),
+            // The canvas around it is no part of the image.
+            (self.canvas != self.scaled, "c2pa.edited"),
+        ];
+        changes.into_iter().filter_map(|(done, name)| done.then_some(name)).collect()
+    }
+
     /// The same result from an image that was decoded at another size.
     pub(super) fn of(self, decoded: Size) -> Self {
         if decoded == self.image {
