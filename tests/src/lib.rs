@@ -3,7 +3,7 @@
 //! One file a behaviour, each test a sentence; `harness` starts, asks and stops. All of it is one test binary.
 //!
 //! - in and out: `upload`, `serve`, `list`, `edge_alone`
-//! - what is generated: `generate`, `workflow`, `pending`, `restart`, `once`, `openai`
+//! - what is generated: `generate`, `workflow`, `pending`, `restart`, `once`, `openai`; with OpenAI's libraries `openai_programs`
 //! - what an image says of itself: `marks`; `signed`, with the feature `c2pa` and a binary that has it too
 //! - the edge as a cache: `policy`, `parts`, `keys`, `variants_at_edge`, `told`; in a storm `coalesce`; where it is old or the origin fails `stale`
 //! - the edge as a proxy: `pass`, `backends`
@@ -51,6 +51,8 @@ mod observe;
 mod once;
 #[cfg(test)]
 mod openai;
+#[cfg(test)]
+mod openai_programs;
 #[cfg(test)]
 mod parts;
 #[cfg(test)]
