@@ -168,7 +168,8 @@ impl Layout {
     fn unwritable(&self, error: rusqlite::Error) -> Error {
         match error.sqlite_error_code() {
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => Error::Invalid(format!(
-                "{} cannot be opened for writing; give this process leave to write its file and the folder around it",
+                "{} cannot be opened for writing; see that its folder is there and that this process may write it and what \
+                 is in it",
                 self.name
             )),
             _ => self.fault(error),

@@ -61,7 +61,7 @@ pub struct Page {
     pub next_cursor: Option<String>,
 }
 
-/// Sums over all images.
+/// Sums over all images; bytes that several images have count for each.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
     /// How many images.

@@ -234,5 +234,5 @@ async fn what_is_damaged_is_named_with_what_to_do() {
 async fn a_folder_that_cannot_be_written_is_refused_with_what_to_do() {
     // Not even the superuser makes files there, whom the mode of a folder does not stop.
     let error = open_in(Path::new("/proc/self"), EventLimits::default()).await.unwrap_err();
-    assert!(matches!(&error, Error::Invalid(message) if message.contains("leave to write")), "{error}");
+    assert!(matches!(&error, Error::Invalid(message) if message.contains("this process may write it")), "{error}");
 }

@@ -20,7 +20,7 @@ pub struct Erased {
     pub index: u64,
     /// How many files were removed.
     pub files: u64,
-    /// Their size together.
+    /// The size of those whose bytes no other image has.
     pub bytes: u64,
 }
 
