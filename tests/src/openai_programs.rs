@@ -14,6 +14,13 @@ const LANGUAGES: [&str; 2] = ["Python", "JavaScript"];
 
 /// Runs a program and reads what it printed.
 fn run(language: &str, server: &Server, words: &[&str]) -> Vec<Value> {
+    try_run(language, server, words).unwrap_or_else(|complaints| {
+        panic!("{language} {words:?}: {complaints} (tests/openai/install.sh installs its library)")
+    })
+}
+
+/// The same; what it complained of where it failed.
+fn try_run(language: &str, server: &Server, words: &[&str]) -> Result<Vec<Value>, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let (interpreter, program) = match language {
         "Python" => (root.join("target/openai/venv/bin/python"), root.join("tests/openai/program.py")),
@@ -28,11 +35,10 @@ fn run(language: &str, server: &Server, words: &[&str]) -> Vec<Value> {
         .unwrap_or_else(|error| panic!("{}: {error}; run tests/openai/install.sh first", interpreter.display()));
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     let (printed, complaints) = (text(output.stdout), text(output.stderr));
-    assert!(
-        output.status.success(),
-        "{language} {words:?}: {complaints} (tests/openai/install.sh installs its library)"
-    );
-    printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    match output.status.success() {
+        true => Ok(printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect()),
+        false => Err(complaints),
+    }
 }
 
 /// The body of what lies under a URL of the server, which a first view has from memory.
@@ -100,8 +106,7 @@ fn an_edit_that_nobody_can_do_is_refused_and_not_tried_again() {
         let server = Launch::serve(&folder).start();
         let picture = folder.path().join("cup.png");
         std::fs::write(&picture, photo("coffee.png")).unwrap();
-        let refused = std::panic::catch_unwind(|| run(language, &server, &["edit", picture.to_str().unwrap()]));
-        let reason = refused.unwrap_err().downcast::<String>().unwrap();
+        let reason = try_run(language, &server, &["edit", picture.to_str().unwrap()]).unwrap_err();
         assert!(reason.contains("edits nothing"), "{language}: {reason}");
     }
 }
