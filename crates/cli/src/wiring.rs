@@ -16,7 +16,7 @@ use orbit_codec::{Limits, Quality};
 use orbit_edge::{Backends, Disk, Pool, ServiceUpstream, Upstream, Upstreams};
 use orbit_model::{Access, EdgeStats, PurgeRequest, Removed};
 use orbit_origin::generate::Demo;
-use orbit_origin::{Copies, Models, NoCopies};
+use orbit_origin::{Copies, Fetcher, Models, NoCopies, fetch};
 use orbit_store::{MemoryLog, Store};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -232,6 +232,7 @@ async fn open_origin(
         store,
         events: Arc::new(MemoryLog::default()),
         models: Models::new(vec![Arc::new(Demo::new(making.demo_delay))])?,
+        fetcher: Fetcher::new(fetch::Config::default())?,
         copies,
         access: access.clone(),
         clock: Arc::new(SystemClock),
