@@ -15,8 +15,7 @@ use hyper::body::Incoming;
 use orbit_codec::{Limits, Quality};
 use orbit_edge::{Backends, Disk, Pool, ServiceUpstream, Upstream, Upstreams};
 use orbit_model::{Access, EdgeStats, PurgeRequest, Removed};
-use orbit_origin::generate::Demo;
-use orbit_origin::{Copies, Models, NoCopies};
+use orbit_origin::{Copies, Fetcher, NoCopies, fetch};
 use orbit_store::{EventLimits, EventLog, Journal, Store};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -227,6 +226,12 @@ async fn open_origin(
     copies: Arc<dyn Copies>,
     access: &Access,
 ) -> Result<orbit_origin::Origin> {
+    let fetcher = Fetcher::new(fetch::Config {
+        allow: making.fetch_allow.clone(),
+        timeout: making.fetch_timeout,
+        max_bytes: making.max_source.as_u64(),
+    })?;
+    let models = making.generation.models(&fetcher, making.max_source.as_u64())?;
     let store = open_store(data_dir).await?;
     // Behind the lock that the store holds on the folder.
     let journal = Journal::open(&data_dir.join("journal.sqlite"), EventLimits::default()).await;
@@ -235,7 +240,8 @@ async fn open_origin(
         store,
         events: Arc::clone(&journal) as Arc<dyn EventLog>,
         queue: journal,
-        models: Models::new(vec![Arc::new(Demo::new(making.demo_delay))])?,
+        models,
+        fetcher,
         copies,
         access: access.clone(),
         clock: Arc::new(SystemClock),
@@ -276,7 +282,7 @@ fn origin_config(making: &flags::Making) -> Result<orbit_origin::Config> {
         limits,
         quality: Quality::new(making.quality).context("the quality must be from 1 to 100")?,
         max_queued: making.max_queued,
-        generation_workers: making.generation_workers,
+        generation_workers: making.generation.generation_workers,
         max_queued_concepts: workflow.max_queued_concepts,
         generation_attempts: workflow.generation_attempts,
         interrupted: workflow.interrupted.into(),

@@ -40,6 +40,9 @@ pub enum Error {
     /// The request did not arrive in time.
     #[error("the body did not arrive in time")]
     Timeout,
+    /// Another server, which the request needs, does not do its part.
+    #[error("{0}")]
+    Unavailable(String),
     /// Our fault.
     #[error("something went wrong on the server; its log says what")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -61,6 +64,7 @@ impl Error {
             Self::TooLarge(text) => Self::TooLarge(text.clone()),
             Self::Busy => Self::Busy,
             Self::Timeout => Self::Timeout,
+            Self::Unavailable(text) => Self::Unavailable(text.clone()),
             Self::Internal(source) => Self::internal(describe(source.as_ref())),
         }
     }
@@ -80,6 +84,7 @@ impl Error {
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "timeout"),
+            Self::Unavailable(_) => (StatusCode::BAD_GATEWAY, "unavailable"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
     }

@@ -3,8 +3,10 @@
 //! A generator turns one concept into the bytes of a source image; storing, naming and telling is not its affair, and neither
 //! is trying again. [`worker`] takes a concept through all of it.
 
+pub mod command;
 pub mod demo;
 mod models;
+pub mod openai;
 pub(crate) mod previews;
 pub(crate) mod worker;
 
@@ -16,8 +18,10 @@ use orbit_model::Concept;
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
+pub use command::Command;
 pub use demo::Demo;
 pub use models::Models;
+pub use openai::OpenAi;
 
 /// What to draw.
 #[derive(Debug, Clone, PartialEq)]

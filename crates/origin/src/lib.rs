@@ -1,14 +1,15 @@
 //! The origin: the service that owns truth.
 //!
 //! - [`Origin`]: the service; [`Origin::router`] has its routes.
-//! - in: `upload` (bodies in any form) -> `ingest` (codec, then store) -> the manifest is the answer.
+//! - in: `upload` (bodies in any form; `fetch` brings what is only named by a URL) -> `ingest` (codec, then store) -> the manifest is the answer.
 //! - out: `image` (bytes; `variants` derives what is not there), `metadata` (JSON), `events` (a thread's stream).
 //! - behind: `background` makes what is served smaller, and variants ahead of time, while nobody waits ([`Origin::tend`]).
 //! - generation: `jobs` (accept, join, cancel, resume), also by `openai` -> `generate` (a [`Generator`] draws, `ingest` stores).
 //! - away: `purge` (truth first, then the [`Copies`], then the receipt).
 //! - `guard` decides who may write; `error` is where HTTP statuses are.
 //!
-//! It is handed its store, event log, generator and clock; it reads no environment and opens no socket.
+//! It is handed its store, event log, generators, fetcher and clock; it reads no environment, and what it asks other servers goes
+//! through `fetch`.
 
 mod background;
 mod body;
@@ -16,6 +17,7 @@ mod config;
 mod copies;
 mod error;
 mod events;
+pub mod fetch;
 pub mod generate;
 mod guard;
 mod health;
@@ -42,6 +44,7 @@ use tokio_util::task::TaskTracker;
 pub use config::{Config, Interrupted};
 pub use copies::{Copies, NoCopies};
 pub use error::Error;
+pub use fetch::Fetcher;
 pub use generate::{Generator, Models};
 pub use variants::Rules;
 
@@ -62,6 +65,8 @@ pub struct Parts {
     pub queue: Arc<dyn JobQueue>,
     /// Who draws.
     pub models: Models,
+    /// Who fetches images by their URL.
+    pub fetcher: Fetcher,
     /// Who holds copies that a purge must reach.
     pub copies: Arc<dyn Copies>,
     /// Who may write.

@@ -17,6 +17,8 @@ use orbit_model::ImageId;
 use orbit_model::conditional::{self, Decision, Validators};
 use orbit_store::Expect;
 
+pub(crate) use body::decode;
+
 use crate::body::drain;
 use crate::ingest::Arrival;
 use crate::routes::Segment;
@@ -50,7 +52,7 @@ impl Origin {
                 return Err(busy);
             }
         };
-        let upload = body::read(request, self.config()).await?;
+        let upload = body::read(request, self.config(), &self.0.parts.fetcher).await?;
         let arrival = Arrival { id, source: upload.source, labels: upload.labels };
         let stored = self.ingest(arrival, expect, &place).await?;
         let status = if stored.is_new { StatusCode::CREATED } else { StatusCode::OK };

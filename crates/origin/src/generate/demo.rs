@@ -23,6 +23,7 @@ pub struct Demo {
     /// One permit a core; it goes with the painting onto its thread, because that goes on when the caller leaves.
     easels: Arc<Semaphore>,
     models: [String; 1],
+    takes_any: bool,
 }
 
 impl Demo {
@@ -33,7 +34,13 @@ impl Demo {
     #[must_use]
     pub fn new(delay: Duration) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { delay, easels: Arc::new(Semaphore::new(cores)), models: [Self::MODEL.to_owned()] }
+        Self { delay, easels: Arc::new(Semaphore::new(cores)), models: [Self::MODEL.to_owned()], takes_any: true }
+    }
+
+    /// The same beside real models: it draws where it is asked for by its name, and for no name that nobody else has.
+    #[must_use]
+    pub fn by_name_only(self) -> Self {
+        Self { takes_any: false, ..self }
     }
 }
 
@@ -45,7 +52,7 @@ impl Generator for Demo {
 
     /// Programs that were written for another server are to run without a change.
     fn takes_any_model(&self) -> bool {
-        true
+        self.takes_any
     }
 
     async fn generate(&self, request: Request, previews: mpsc::Sender<Preview>) -> Result<Picture, Error> {

@@ -1,7 +1,7 @@
 //! The body of an upload, in each of the forms that callers send.
 //!
 //! - `multipart/form-data`: one part with a file name (or named `file`), the labels as fields;
-//! - `application/json`: `data` in base64 or as a `data:` URI, the labels beside it;
+//! - `application/json`: `data` in base64 or as a `data:` URI, or the `url` that it is fetched from, the labels beside it;
 //! - anything else: the raw bytes, the labels in the query. The declared type is not believed: the codec looks at the bytes.
 //!
 //! The size limit counts while the body arrives, and all of it must arrive within the deadline (T-DOS-3).
@@ -20,7 +20,7 @@ use orbit_model::Labels;
 use serde::Deserialize;
 
 use super::labels::Given;
-use crate::{Config, Error};
+use crate::{Config, Error, Fetcher};
 
 /// What labels and framing may add to the image in a form or in JSON, in bytes.
 const SLACK: u64 = 256 << 10;
@@ -41,7 +41,7 @@ pub(super) struct Upload {
 }
 
 /// Reads an upload.
-pub(super) async fn read(mut request: Request, config: &Config) -> Result<Upload, Error> {
+pub(super) async fn read(mut request: Request, config: &Config, fetcher: &Fetcher) -> Result<Upload, Error> {
     let query: Query<Given> = request
         .extract_parts()
         .await
@@ -62,18 +62,29 @@ pub(super) async fn read(mut request: Request, config: &Config) -> Result<Upload
         match essence.as_str() {
             "multipart/form-data" => form(request, limit, max).await,
             "application/json" => json(request.into_body(), limit, max).await,
-            _ => Ok((collect(request.into_body(), limit, max).await?, Given::default())),
+            _ => Ok((Source::Bytes(collect(request.into_body(), limit, max).await?), Given::default())),
         }
     };
     let arrived = tokio::time::timeout(config.body_timeout, reading).await;
     let (source, given) = arrived.unwrap_or(Err(Error::Timeout))?;
+    let labels = given.or(query.0).check()?;
+    let source = match source {
+        Source::Bytes(bytes) => bytes,
+        Source::Url(url) => fetcher.fetch(&url).await?,
+    };
     if source.len() as u64 > max {
         return Err(too_large(max));
     }
-    Ok(Upload { source, labels: given.or(query.0).check()? })
+    Ok(Upload { source, labels })
 }
 
-async fn form(request: Request, limit: u64, max: u64) -> Result<(Bytes, Given), Error> {
+/// An image as it was handed over.
+enum Source {
+    Bytes(Bytes),
+    Url(String),
+}
+
+async fn form(request: Request, limit: u64, max: u64) -> Result<(Source, Given), Error> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let request = request.map(|body| Body::new(Limited::new(body, limit)));
     let mut form = Multipart::from_request(request, &()).await.map_err(|error| Error::Invalid(error.body_text()))?;
@@ -97,25 +108,36 @@ async fn form(request: Request, limit: u64, max: u64) -> Result<(Bytes, Given), 
     }
     let source =
         source.ok_or_else(|| Error::Invalid("the form has no file; send the image as the field `file`".to_owned()))?;
-    Ok((source, given))
+    Ok((Source::Bytes(source), given))
 }
 
 #[derive(Deserialize)]
 struct JsonUpload {
-    data: String,
+    data: Option<String>,
+    url: Option<String>,
     #[serde(flatten)]
     given: Given,
 }
 
-async fn json(body: Body, limit: u64, max: u64) -> Result<(Bytes, Given), Error> {
+async fn json(body: Body, limit: u64, max: u64) -> Result<(Source, Given), Error> {
     let bytes = collect(body, limit, max).await?;
-    let upload: JsonUpload = serde_json::from_slice(&bytes)
-        .map_err(|error| Error::Invalid(format!("the JSON: {error}; send {{\"data\": \"base64 or data: URI\"}}")))?;
-    Ok((decode(&upload.data)?, upload.given))
+    let explain = |what: &str| {
+        Error::Invalid(format!(
+            "the JSON: {what}; send {{\"data\": \"base64 or data: URI\"}} or {{\"url\": \"https://..\"}}"
+        ))
+    };
+    let upload: JsonUpload = serde_json::from_slice(&bytes).map_err(|error| explain(&error.to_string()))?;
+    let source = match (upload.data, upload.url) {
+        (Some(data), None) => Source::Bytes(decode(&data)?),
+        (None, Some(url)) => Source::Url(url),
+        (Some(_), Some(_)) => return Err(explain("it has both `data` and `url`")),
+        (None, None) => return Err(explain("it has neither `data` nor `url`")),
+    };
+    Ok((source, upload.given))
 }
 
 /// Decodes base64, bare or in a `data:` URI; white space inside is passed over.
-fn decode(data: &str) -> Result<Bytes, Error> {
+pub(crate) fn decode(data: &str) -> Result<Bytes, Error> {
     let text = match data.strip_prefix("data:") {
         None => data,
         Some(uri) => match uri.split_once(',') {
