@@ -10,11 +10,14 @@ use anyhow::{Result, bail};
 use bytesize::ByteSize;
 use clap::Args;
 use orbit_edge::{Map, Profile};
+use orbit_origin::fetch::Allowed;
 
 use crate::server;
 
+mod generation;
 mod variants;
 
+pub(crate) use generation::Generation;
 pub(crate) use variants::{Refine, Variants};
 
 /// Where images are stored if nobody says: the platform's folder for application data.
@@ -115,17 +118,28 @@ pub(crate) struct Making {
     /// Uploads that may wait for an encoder before more are answered 503
     #[arg(long, env = "ORBIT_MAX_QUEUED", default_value_t = 64, value_name = "N")]
     pub(crate) max_queued: usize,
-    /// Concepts that are drawn at once
-    #[arg(long, env = "ORBIT_GENERATION_WORKERS", default_value_t = 4, value_name = "N")]
-    pub(crate) generation_workers: usize,
-    /// How long the demo generator takes for a picture at the least
-    #[arg(long, env = "ORBIT_DEMO_DELAY", default_value = "400ms", value_parser = humantime::parse_duration, value_name = "TIME")]
-    pub(crate) demo_delay: Duration,
+    /// What may be fetched from by its URL beside the public internet, as in backend:8188 or 10.0.0.0/8; more than one by repeating it
+    #[arg(long = "fetch-allow", env = "ORBIT_FETCH_ALLOW", value_delimiter = ',', value_name = "HOST|CIDR")]
+    pub(crate) fetch_allow: Vec<Allowed>,
+    /// How long an image may take to be fetched by its URL
+    #[arg(long, env = "ORBIT_FETCH_TIMEOUT", default_value = "10s", value_parser = humantime::parse_duration, value_name = "TIME")]
+    pub(crate) fetch_timeout: Duration,
     /// What stands before /api/images/ in URLs, as in https://cdn.example.com; empty for the same origin
     #[arg(long, env = "ORBIT_PUBLIC_BASE_URL", default_value = "", value_name = "URL")]
     pub(crate) public_base_url: String,
     #[command(flatten)]
     pub(crate) variants: Variants,
+    #[command(flatten)]
+    pub(crate) generation: Generation,
+}
+
+impl Making {
+    /// The same without generators other than the demo's.
+    pub(crate) fn with_demo_only(&self) -> Self {
+        let mut this = self.clone();
+        (this.generation.openai_base_url, this.generation.command_models) = (None, Vec::new());
+        this
+    }
 }
 
 /// What an edge keeps.

@@ -15,8 +15,7 @@ use hyper::body::Incoming;
 use orbit_codec::{Limits, Quality};
 use orbit_edge::{Backends, Disk, Pool, ServiceUpstream, Upstream, Upstreams};
 use orbit_model::{Access, EdgeStats, PurgeRequest, Removed};
-use orbit_origin::generate::Demo;
-use orbit_origin::{Copies, Fetcher, Models, NoCopies, fetch};
+use orbit_origin::{Copies, Fetcher, NoCopies, fetch};
 use orbit_store::{MemoryLog, Store};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -227,12 +226,18 @@ async fn open_origin(
     copies: Arc<dyn Copies>,
     access: &Access,
 ) -> Result<orbit_origin::Origin> {
+    let fetcher = Fetcher::new(fetch::Config {
+        allow: making.fetch_allow.clone(),
+        timeout: making.fetch_timeout,
+        max_bytes: making.max_source.as_u64(),
+    })?;
+    let models = making.generation.models(&fetcher, making.max_source.as_u64())?;
     let store = open_store(data_dir).await?;
     let parts = orbit_origin::Parts {
         store,
         events: Arc::new(MemoryLog::default()),
-        models: Models::new(vec![Arc::new(Demo::new(making.demo_delay))])?,
-        fetcher: Fetcher::new(fetch::Config::default())?,
+        models,
+        fetcher,
         copies,
         access: access.clone(),
         clock: Arc::new(SystemClock),
@@ -267,7 +272,7 @@ fn origin_config(making: &flags::Making) -> Result<orbit_origin::Config> {
         limits,
         quality: Quality::new(making.quality).context("the quality must be from 1 to 100")?,
         max_queued: making.max_queued,
-        generation_workers: making.generation_workers,
+        generation_workers: making.generation.generation_workers,
         public_base_url: making.public_base_url.clone(),
         ..orbit_origin::Config::default()
     })
