@@ -2,7 +2,7 @@
 //!
 //! One file a behaviour, each test a sentence; `harness` starts, asks and stops. All of it is one test binary.
 //!
-//! - in and out: `upload`, `serve`, `list`, `edge_alone`, `generate`
+//! - in and out: `upload`, `serve`, `list`, `edge_alone`, `generate`; by URL `fetch`; from other programs `backends_generation`
 //! - what an image says of itself: `marks`
 //! - the edge as a cache: `policy`, `parts`, `keys`, `variants_at_edge`, `told`; in a storm `coalesce`; where it is old or the origin fails `stale`
 //! - the edge as a proxy: `pass`, `backends`
@@ -16,6 +16,8 @@
 mod access;
 #[cfg(test)]
 mod backends;
+#[cfg(test)]
+mod backends_generation;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
@@ -32,6 +34,8 @@ mod disk;
 mod edge_alone;
 #[cfg(test)]
 mod edge_purge;
+#[cfg(test)]
+mod fetch;
 #[cfg(test)]
 mod generate;
 #[cfg(test)]
