@@ -182,6 +182,8 @@ fn a_backend_elsewhere_needs_its_key_at_the_start() {
     drop(launch().variable("OPENAI_API_KEY", KEY).start());
     let refused = Launch::serve(&folder).words(&["--command-model", "fox"]).refused();
     assert!(refused.stderr.contains("NAME=PROGRAM"), "{refused:?}");
+    let refused = Launch::serve(&folder).variable("ORBIT_OPENAI_MODELS", "artist").refused();
+    assert!(refused.stderr.contains("give --openai-base-url"), "{refused:?}");
 }
 
 #[test]
