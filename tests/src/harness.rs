@@ -4,10 +4,12 @@
 //! - [`Client`] and [`Answer`]: HTTP. [`Raw`]: bytes on a socket, for requests that no client would send.
 //! - [`get_by_http2`]: one request of HTTP/2, frame by frame.
 //! - [`Scripted`] with its [`Reply`]s and [`Gate`]s: an origin that does what a test tells it to.
+//! - [`backend`]: what a scripted origin answers as a server of the OpenAI Images interface.
 //! - [`Events`]: a thread's event stream. [`Folder`]: what lies in a data folder. [`fixtures`]: what to upload.
 //!
 //! What every answer has in common is checked here; what is right of a behaviour, the tests know.
 
+pub(crate) mod backend;
 mod client;
 mod events;
 pub(crate) mod fixtures;

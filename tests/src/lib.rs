@@ -2,8 +2,8 @@
 //!
 //! One file a behaviour, each test a sentence; `harness` starts, asks and stops. All of it is one test binary.
 //!
-//! - in and out: `upload`, `serve`, `list`, `edge_alone`
-//! - what is generated: `generate`, `workflow`, `pending`, `restart`, `once`, `openai`; with OpenAI's libraries `openai_programs`
+//! - in and out: `upload`, `serve`, `list`, `edge_alone`; by URL `fetch`
+//! - what is generated: `generate`, `workflow`, `pending`, `restart`, `once`, `backends_generation`, `openai`; with OpenAI's libraries `openai_programs`
 //! - what an image says of itself: `marks`; `signed`, with the feature `c2pa` and a binary that has it too
 //! - the edge as a cache: `policy`, `parts`, `keys`, `variants_at_edge`, `told`; in a storm `coalesce`; where it is old or the origin fails `stale`
 //! - the edge as a proxy: `pass`, `backends`
@@ -17,6 +17,8 @@
 mod access;
 #[cfg(test)]
 mod backends;
+#[cfg(test)]
+mod backends_generation;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
@@ -33,6 +35,8 @@ mod disk;
 mod edge_alone;
 #[cfg(test)]
 mod edge_purge;
+#[cfg(test)]
+mod fetch;
 #[cfg(test)]
 mod generate;
 #[cfg(test)]

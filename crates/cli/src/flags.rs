@@ -138,11 +138,9 @@ pub(crate) struct Making {
 }
 
 impl Making {
-    /// The same without generators other than the demo's.
+    /// The same without any generator but the demo's.
     pub(crate) fn with_demo_only(&self) -> Self {
-        let mut this = self.clone();
-        (this.generation.openai_base_url, this.generation.command_models) = (None, Vec::new());
-        this
+        Self { generation: self.generation.demo_only(), ..self.clone() }
     }
 }
 

@@ -284,6 +284,7 @@ fn origin_config(making: &flags::Making) -> Result<orbit_origin::Config> {
         max_queued: making.max_queued,
         generation_workers: making.generation.generation_workers,
         max_queued_concepts: workflow.max_queued_concepts,
+        generation_timeout: making.generation.generation_timeout,
         generation_attempts: workflow.generation_attempts,
         interrupted: workflow.interrupted.into(),
         thumbnail: (workflow.thumbnail > 0).then_some(workflow.thumbnail),

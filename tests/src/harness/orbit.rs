@@ -1,7 +1,7 @@
 //! The binary itself: where it is, and how it is run to its end as a command.
 //!
-//! Built by `cargo build -p orbit` beforehand; `ORBIT_BIN` names another one. It never sees `ORBIT_*` variables of whoever
-//! runs the tests.
+//! Built by `cargo build -p orbit` beforehand; `ORBIT_BIN` names another one. It never sees `ORBIT_*` variables, nor the key, of
+//! whoever runs the tests.
 
 use std::fmt;
 use std::io::Write;
@@ -51,7 +51,7 @@ fn cleaned(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ORBIT_")) {
         command.env_remove(name);
     }
-    command.stdin(Stdio::null());
+    command.env_remove("OPENAI_API_KEY").stdin(Stdio::null());
     command
 }
 

@@ -21,13 +21,7 @@ pub(crate) struct Generation {
     #[arg(long, env = "ORBIT_OPENAI_BASE_URL", value_name = "URL")]
     pub(crate) openai_base_url: Option<String>,
     /// Models of that server, the usual one first; without any, every name is handed on to it
-    #[arg(
-        long = "openai-model",
-        env = "ORBIT_OPENAI_MODELS",
-        value_delimiter = ',',
-        requires = "openai_base_url",
-        value_name = "NAME"
-    )]
+    #[arg(long = "openai-model", env = "ORBIT_OPENAI_MODELS", value_delimiter = ',', value_name = "NAME")]
     pub(crate) openai_models: Vec<String>,
     /// A program that draws, which reads a request as JSON and writes an image; more than one by repeating it, one a line in the environment
     #[arg(
@@ -62,11 +56,18 @@ pub(crate) struct Generation {
 }
 
 impl Generation {
+    /// The same without any generator but the demo's.
+    pub(crate) fn demo_only(&self) -> Self {
+        Self { openai_base_url: None, openai_models: Vec::new(), command_models: Vec::new(), ..self.clone() }
+    }
+
     /// The generators, in the order in which models are looked for: the openai backend, programs, the demo.
     pub(crate) fn models(&self, fetcher: &Fetcher, max_bytes: u64) -> Result<Models> {
         let mut all: Vec<Arc<dyn Generator>> = Vec::new();
         if let Some(base_url) = &self.openai_base_url {
             all.push(Arc::new(self.openai(base_url, fetcher, max_bytes)?));
+        } else if !self.openai_models.is_empty() {
+            bail!("--openai-model needs its server: give --openai-base-url (ORBIT_OPENAI_BASE_URL) too");
         }
         for (model, words) in &self.command_models {
             let (model, words, timeout) = (model.clone(), words.clone(), self.generation_timeout);

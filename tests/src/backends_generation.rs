@@ -1,0 +1,200 @@
+//! Pictures from other servers and from programs: they arrive, or their failure is told for what it is; no key is ever told.
+
+use std::path::Path;
+
+use orbit_model::Digest;
+use serde_json::{Value, json};
+
+use crate::harness::backend::{GENERATIONS, failure, list, picture, picture_at, stream};
+use crate::harness::{Events, Folder, Gate, Launch, Reply, Scripted, Server, Told, eventually, fixtures};
+
+const KEY: &str = "sk-this-is-never-told";
+
+fn with_backend(folder: &Folder, backend: &Scripted, words: &[&str]) -> Server {
+    let base = format!("{}/v1", backend.url());
+    let launch = Launch::serve(folder).words(&["--openai-base-url", &base, "--openai-model", "artist,second"]);
+    launch.words(words).variable("OPENAI_API_KEY", KEY).start()
+}
+
+fn post(server: &Server, thread: &str, concepts: &Value) -> Value {
+    server.client.post_json("/generations", &json!({ "thread_id": thread, "concepts": concepts })).expect(202).json()
+}
+
+/// Posts a job, waits for its end and returns all that was told but the end.
+fn run(server: &Server, thread: &str, concepts: &Value) -> Vec<Told> {
+    let job = post(server, thread, concepts);
+    let mut told = Events::open(&server.client, job["events"].as_str().unwrap(), None).until("concepts_generated");
+    told.pop();
+    told
+}
+
+/// Draws one picture, and returns what was told of it.
+fn draw(server: &Server, thread: &str) -> Told {
+    run(server, thread, &json!([{ "prompt": "a fox" }])).pop().unwrap()
+}
+
+#[test]
+fn pictures_of_a_backend_are_stored_and_told_of() {
+    let (folder, backend) = (Folder::new(), Scripted::start());
+    let photo = fixtures::photo("chelsea.png");
+    backend.on(GENERATIONS, picture(&photo));
+    let server = with_backend(&folder, &backend, &[]);
+    let concepts = json!([{ "prompt": "a cat", "size": "512x256" }, { "prompt": "another", "model": "second" }]);
+    let told = run(&server, "t", &concepts);
+    assert_eq!(told.len(), 2);
+    for Told { name, data, .. } in &told {
+        assert_eq!(name, "concept_progress", "{data}");
+        let model = if data["index"] == 0 { "artist" } else { "second" };
+        assert_eq!((&data["image"]["model"], &data["image"]["generated"]), (&json!(model), &json!(true)));
+        assert_eq!(folder.source(data["image"]["id"].as_str().unwrap()), photo);
+        let served = server.client.get(data["image"]["url"].as_str().unwrap()).expect(200);
+        assert_eq!(data["image"]["digest"], Digest::of(&served.body).to_string());
+    }
+    let asked = backend.asked(GENERATIONS);
+    assert_eq!(asked.len(), 2);
+    assert!(asked.iter().all(|asked| asked.header("authorization") == format!("Bearer {KEY}")));
+    let bodies: Vec<Value> = asked.iter().map(|asked| serde_json::from_slice(&asked.body()).unwrap()).collect();
+    let cat = json!({ "model": "artist", "prompt": "a cat", "n": 1, "size": "512x256" });
+    assert!(bodies.contains(&cat), "{bodies:?}");
+}
+
+#[test]
+fn a_streamed_picture_and_one_behind_a_url_arrive_too() {
+    let (folder, backend) = (Folder::new(), Scripted::start());
+    let (photo, other) = (fixtures::photo("coffee.png"), fixtures::tiny(1));
+    let server = with_backend(&folder, &backend, &[]);
+    backend.on(GENERATIONS, stream(&[&other], Some(&photo)));
+    let streamed = draw(&server, "streamed");
+    assert_eq!(folder.source(streamed.data["image"]["id"].as_str().unwrap()), photo);
+    backend.on("/made/1.png", Reply::ok(&other));
+    backend.on(GENERATIONS, picture_at(&format!("{}/made/1.png", backend.url())));
+    let fetched = draw(&server, "fetched");
+    assert_eq!(folder.source(fetched.data["image"]["id"].as_str().unwrap()), other);
+    assert_eq!(backend.last("/made/1.png").header("authorization"), "", "the key is for the interface alone");
+}
+
+#[test]
+fn a_backend_cannot_have_the_inside_fetched() {
+    let (folder, backend, inside) = (Folder::new(), Scripted::start(), Scripted::start());
+    inside.otherwise(|_| Reply::ok(fixtures::tiny(1)));
+    let server = with_backend(&folder, &backend, &[]);
+    backend.on(GENERATIONS, picture_at(&format!("{}/secret.png", inside.url())));
+    let told = draw(&server, "t");
+    assert_eq!((&*told.name, inside.connections()), ("concept_failed", 0), "{}", told.data);
+}
+
+#[test]
+fn a_failure_is_told_for_what_it_is_and_the_key_never() {
+    let (folder, backend) = (Folder::new(), Scripted::start());
+    let server = with_backend(&folder, &backend, &["--max-source", "64KiB"]);
+    let repeating = format!("Incorrect API key provided: {KEY}");
+    let cases = [
+        (failure(400, "foxes are against the rules"), "refused", "foxes are against the rules"),
+        (failure(400, &repeating), "refused", "Incorrect API key provided: (hidden)"),
+        (failure(401, &repeating), "refused", "check OPENAI_API_KEY"),
+        (failure(429, "slow down").header("retry-after", "1"), "generator_failed", "slow down"),
+        (failure(500, "out of paint"), "generator_failed", "out of paint"),
+        (Reply::ok("{\"data\":[").claiming(100).cut(), "generator_failed", "broke off"),
+        (Reply::ok("").forever("a".repeat(4096)).until_close(), "generator_failed", "larger than the limit"),
+        (list(&json!({ "b64_json": "%%%" })), "generator_failed", "not base64"),
+        (stream(&[&fixtures::tiny(1)], None), "generator_failed", "broke off"),
+        (picture(b"<html>"), "unsupported", "image"),
+    ];
+    for (place, (reply, code, message)) in cases.into_iter().enumerate() {
+        backend.on(GENERATIONS, reply);
+        let told = draw(&server, &format!("t{place}"));
+        let said = told.data["message"].as_str().unwrap_or_default();
+        assert_eq!((&*told.name, &told.data["code"]), ("concept_failed", &json!(code)), "{message}: {}", told.data);
+        assert!(said.contains(message) && !said.contains(KEY), "{said}");
+    }
+    assert!(!server.log().contains(KEY), "{}", server.log());
+}
+
+#[test]
+fn a_backend_that_takes_too_long_is_given_up_and_one_that_nobody_waits_for_is_left() {
+    let (folder, backend) = (Folder::new(), Scripted::start());
+    backend.on(GENERATIONS, picture(&fixtures::tiny(1)).hold(&Gate::closed()));
+    let server = with_backend(&folder, &backend, &["--generation-timeout", "300ms"]);
+    assert_eq!(draw(&server, "t").data["code"], "generator_timeout");
+    let patient = Folder::new();
+    let server = with_backend(&patient, &backend, &[]);
+    let before = backend.count(GENERATIONS);
+    let job = post(&server, "t", &json!([{ "prompt": "a fox" }]));
+    eventually("the request", || (backend.count(GENERATIONS) > before).then_some(()));
+    let left = backend.abandoned(GENERATIONS);
+    server.client.delete(job["url"].as_str().unwrap()).expect(200);
+    eventually("the connection's end", || (backend.abandoned(GENERATIONS) > left).then_some(()));
+}
+
+#[test]
+fn a_program_draws_and_knows_the_request_and_no_secrets() {
+    let (folder, work) = (Folder::new(), Folder::new());
+    let [asked, seen] = ["asked", "seen"].map(|name| work.path().join(name));
+    let photo = fixtures::photos().join("coffee.png");
+    let script = format!("cat > {}; env > {}; cat {}", asked.display(), seen.display(), photo.display());
+    let model = format!("fox=/bin/sh -c '{script}'");
+    let launch = Launch::serve(&folder).words(&["--command-model", &model]);
+    let mut server = launch.token("a-token").variable("OPENAI_API_KEY", KEY).start();
+    server.client = server.client.bearing("a-token");
+    let told = draw(&server, "t");
+    assert_eq!((&*told.name, &told.data["image"]["model"]), ("concept_progress", &json!("fox")), "{}", told.data);
+    assert_eq!(folder.source(told.data["image"]["id"].as_str().unwrap()), std::fs::read(photo).unwrap());
+    let asked: Value = serde_json::from_slice(&std::fs::read(asked).unwrap()).unwrap();
+    assert_eq!((&asked["prompt"], &asked["width"], &asked["model"]), (&json!("a fox"), &json!(1024), &json!("fox")));
+    let seen = std::fs::read_to_string(seen).unwrap();
+    assert!(!seen.contains(KEY) && !seen.contains("a-token") && seen.contains("PATH="), "{seen}");
+}
+
+#[test]
+fn a_program_is_killed_with_its_job() {
+    let (folder, work) = (Folder::new(), Folder::new());
+    let pid = work.path().join("pid");
+    let model = format!("slow=/bin/sh -c 'sleep 1000 & echo $! > {}; wait'", pid.display());
+    let server = Launch::serve(&folder).words(&["--command-model", &model]).start();
+    let job = post(&server, "t", &json!([{ "prompt": "a fox" }]));
+    let pid: u32 = eventually("the program", || std::fs::read_to_string(&pid).ok()?.trim().parse().ok());
+    assert!(is_running(pid));
+    server.client.delete(job["url"].as_str().unwrap()).expect(200);
+    eventually("its end", || (!is_running(pid)).then_some(()));
+}
+
+fn is_running(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat")).unwrap_or_default();
+    !stat.is_empty() && !stat.contains(") Z ")
+}
+
+#[test]
+fn a_program_that_fails_is_told_by_its_last_words() {
+    let folder = Folder::new();
+    let model = "broken=/bin/sh -c 'echo no GPU >&2; exit 3'";
+    let server = Launch::serve(&folder).words(&["--command-model", model]).start();
+    let told = draw(&server, "t");
+    assert_eq!((&*told.name, &told.data["code"]), ("concept_failed", &json!("generator_failed")));
+    assert!(told.data["message"].as_str().unwrap().contains("no GPU"), "{}", told.data);
+}
+
+#[test]
+fn a_backend_elsewhere_needs_its_key_at_the_start() {
+    let folder = Folder::new();
+    let launch = || Launch::serve(&folder).words(&["--openai-base-url", "https://api.openai.com/v1"]);
+    let refused = launch().refused();
+    assert!(refused.stderr.contains("set OPENAI_API_KEY"), "{refused:?}");
+    drop(launch().variable("OPENAI_API_KEY", KEY).start());
+    let refused = Launch::serve(&folder).words(&["--command-model", "fox"]).refused();
+    assert!(refused.stderr.contains("NAME=PROGRAM"), "{refused:?}");
+    let refused = Launch::serve(&folder).variable("ORBIT_OPENAI_MODELS", "artist").refused();
+    assert!(refused.stderr.contains("give --openai-base-url"), "{refused:?}");
+}
+
+#[test]
+fn the_demo_draws_beside_others_only_where_it_is_wanted() {
+    let words = ["--command-model", "fox=false"];
+    let of = |model: &str| json!([{ "prompt": "a fox", "model": model }]);
+    let (folder, other) = (Folder::new(), Folder::new());
+    let server = Launch::serve(&folder).words(&words).start();
+    let told = run(&server, "t", &of("orbit-demo"));
+    assert_eq!((&*told[0].name, &told[0].data["code"]), ("concept_failed", &json!("invalid")), "{:?}", told[0]);
+    let server = Launch::serve(&other).words(&words).words(&["--demo-model"]).start();
+    assert_eq!(run(&server, "t", &of("orbit-demo"))[0].name, "concept_progress");
+    assert_eq!(run(&server, "other", &of("dall-e-9"))[0].name, "concept_failed", "a demo picture is never a stand-in");
+}
