@@ -43,14 +43,14 @@ impl Sending {
         (request.map(|body| Body::new(Given { body, turn })), Some(Self(sending)))
     }
 
-    /// Ends when the server has let it be its turn for too long: `timeout` to answer, and no less to take something.
-    pub(super) async fn overdue(mut self, timeout: Duration) {
+    /// Ends when the server has let it be its turn for too long: `answer` to answer, and no less than `timeout` to take something.
+    pub(super) async fn overdue(mut self, timeout: Duration, answer: Duration) {
         let mut more = true;
         loop {
             let until = match *self.0.borrow_and_update() {
                 Turn::Gives => None,
                 Turn::Takes(since) => since.checked_add(timeout.max(TAKES)),
-                Turn::Answers(since) => since.checked_add(timeout),
+                Turn::Answers(since) => since.checked_add(answer),
             };
             let over = async {
                 match until {

@@ -18,6 +18,8 @@ use super::framing;
 use super::sending::Sending;
 use crate::Informational;
 
+/// How long an upstream may take to begin an answer that it has to draw first.
+const GENERATION: Duration = Duration::from_secs(600);
 /// How long a connection may wait for its next request.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How many connections may wait.
@@ -73,6 +75,7 @@ impl Server {
     ) -> Result<Response<Body>, Failure> {
         self.aim(&mut request)?;
         pass_informational(&mut request);
+        let answer_within = if is_generation(&request) { self.timeout.max(GENERATION) } else { self.timeout };
         let (request, sending) = Sending::of(request);
         let answer = match over {
             Over::Kept => self.kept.request(request),
@@ -82,7 +85,7 @@ impl Server {
             (Some(sending), _) => tokio::select! {
                 biased;
                 answer = answer => Some(answer),
-                () = sending.overdue(self.timeout) => None,
+                () = sending.overdue(self.timeout, answer_within) => None,
             },
             (None, Some(deadline)) => tokio::time::timeout_at(deadline, answer).await.ok(),
             (None, None) => Some(answer.await),
@@ -107,6 +110,11 @@ impl Server {
         }
         Ok(())
     }
+}
+
+/// Whether a request waits for a model, and its answer begins when that has drawn.
+fn is_generation(request: &Request<Body>) -> bool {
+    request.uri().path().starts_with("/v1/images/")
 }
 
 /// Passes informational answers on to the client, where it can be told. 100 is of one connection only, and so is 101.
