@@ -25,6 +25,7 @@ fn run(server: &Server, thread: &str, concepts: &Value) -> Vec<Told> {
     let job = post(server, thread, concepts);
     let mut told = Events::open(&server.client, job["events"].as_str().unwrap(), None).until("concepts_generated");
     told.pop();
+    told.retain(|told| told.name != "concept_started");
     told
 }
 
@@ -92,7 +93,7 @@ fn a_failure_is_told_for_what_it_is_and_the_key_never() {
         (failure(400, "foxes are against the rules"), "refused", "foxes are against the rules"),
         (failure(400, &repeating), "refused", "Incorrect API key provided: (hidden)"),
         (failure(401, &repeating), "refused", "check OPENAI_API_KEY"),
-        (failure(429, "slow down").header("retry-after", "1"), "generator_failed", "slow down"),
+        (failure(429, "slow down").header("retry-after", "1"), "generator_busy", "slow down"),
         (failure(500, "out of paint"), "generator_failed", "out of paint"),
         (Reply::ok("{\"data\":[").claiming(100).cut(), "generator_failed", "broke off"),
         (Reply::ok("").forever("a".repeat(4096)).until_close(), "generator_failed", "larger than the limit"),
@@ -192,9 +193,87 @@ fn the_demo_draws_beside_others_only_where_it_is_wanted() {
     let of = |model: &str| json!([{ "prompt": "a fox", "model": model }]);
     let (folder, other) = (Folder::new(), Folder::new());
     let server = Launch::serve(&folder).words(&words).start();
-    let told = run(&server, "t", &of("orbit-demo"));
-    assert_eq!((&*told[0].name, &told[0].data["code"]), ("concept_failed", &json!("invalid")), "{:?}", told[0]);
+    let unknown = json!({ "thread_id": "t", "concepts": of("orbit-demo") });
+    server.client.post_json("/generations", &unknown).expect_problem(400, "invalid");
     let server = Launch::serve(&other).words(&words).words(&["--demo-model"]).start();
     assert_eq!(run(&server, "t", &of("orbit-demo"))[0].name, "concept_progress");
-    assert_eq!(run(&server, "other", &of("dall-e-9"))[0].name, "concept_failed", "a demo picture is never a stand-in");
+    let stranger = json!({ "thread_id": "t", "concepts": of("dall-e-9") });
+    server.client.post_json("/generations", &stranger).expect_problem(400, "invalid");
+}
+
+#[test]
+fn a_try_that_fails_in_passing_is_followed_by_another() {
+    let (folder, backend) = (Folder::new(), Scripted::start());
+    let tries = std::sync::atomic::AtomicUsize::new(0);
+    let photo = fixtures::photo("coffee.png");
+    backend.by(GENERATIONS, move |_| match tries.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+        0 => failure(429, "slow down").header("retry-after", "0"),
+        1 => failure(500, "out of paint"),
+        _ => picture(&photo),
+    });
+    let server = with_backend(&folder, &backend, &[]);
+    let job = post(&server, "t", &json!([{ "prompt": "a cup" }]));
+    let told = Events::open(&server.client, job["events"].as_str().unwrap(), None).until("concepts_generated");
+    let attempts: Vec<&Value> =
+        told.iter().filter(|told| told.name == "concept_started").map(|told| &told.data["attempt"]).collect();
+    assert_eq!((attempts, backend.count(GENERATIONS)), (vec![&json!(1), &json!(2), &json!(3)], 3));
+    assert_eq!(told[3].name, "concept_progress");
+}
+
+#[test]
+fn what_the_backend_refuses_is_not_tried_again() {
+    let (folder, backend) = (Folder::new(), Scripted::start());
+    backend.on(GENERATIONS, failure(400, "foxes are against the rules"));
+    let server = with_backend(&folder, &backend, &[]);
+    let answer = server.client.post_json("/v1/images/generations", &json!({ "prompt": "a fox" }));
+    answer.expect_problem(400, "refused");
+    assert_eq!(answer.json()["error"]["type"], "invalid_request_error");
+    assert_eq!(backend.count(GENERATIONS), 1);
+}
+
+#[test]
+fn a_hundred_equal_requests_at_one_moment_ask_the_backend_once() {
+    let (folder, backend) = (Folder::new(), Scripted::start());
+    let gate = Gate::closed();
+    backend.on(GENERATIONS, picture(&fixtures::photo("coffee.png")).hold(&gate));
+    let server = with_backend(&folder, &backend, &[]);
+    let body = json!({ "model": "artist", "prompt": "a cup", "response_format": "url", "quality": "high" });
+    let urls: std::collections::BTreeSet<String> = std::thread::scope(|scope| {
+        let ask = || {
+            let answer = server.client.post_json("/v1/images/generations", &body).expect(200).json();
+            answer["data"][0]["url"].as_str().unwrap().to_owned()
+        };
+        let clients: Vec<_> = (0..100).map(|_| scope.spawn(ask)).collect();
+        // All have come when their connections have been accepted and answered nothing else.
+        eventually("all to wait", || {
+            (server.client.get("/stats").json()["jobs"]["waiting"].as_u64()? == 100).then_some(())
+        });
+        gate.open();
+        clients.into_iter().map(|client| client.join().unwrap()).collect()
+    });
+    assert_eq!((urls.len(), backend.count(GENERATIONS)), (1, 1));
+    let asked: Value = serde_json::from_slice(&backend.last(GENERATIONS).body()).unwrap();
+    assert_eq!((&asked["quality"], &asked["n"]), (&json!("high"), &json!(1)), "what is the backend's goes to it");
+}
+
+#[test]
+fn an_edit_goes_to_the_backend_with_its_pictures_as_they_were() {
+    let (folder, backend) = (Folder::new(), Scripted::start());
+    let (source, result) = (fixtures::tiny(3), fixtures::photo("coffee.png"));
+    backend.on("/v1/images/edits", picture(&result));
+    let server = with_backend(&folder, &backend, &[]);
+    let mut form = b"--b\r\ncontent-disposition: form-data; name=\"prompt\"\r\n\r\na hat\r\n".to_vec();
+    form.extend(b"--b\r\ncontent-disposition: form-data; name=\"orbit[thread_id]\"\r\n\r\nhats\r\n");
+    form.extend(
+        b"--b\r\ncontent-disposition: form-data; name=\"image\"; filename=\"a.png\"\r\ncontent-type: image/png\r\n\r\n",
+    );
+    form.extend(&source);
+    form.extend(b"\r\n--b--\r\n");
+    let headers = [("content-type", "multipart/form-data; boundary=b")];
+    let answer = server.client.send("POST", "/v1/images/edits", &headers, Some(&form)).expect(200).json();
+    let id = answer["data"][0]["orbit"]["id"].as_str().unwrap();
+    assert_eq!((folder.source(id), &answer["orbit"]["thread_id"]), (result, &json!("hats")));
+    let sent = backend.last("/v1/images/edits").body();
+    assert!(sent.windows(source.len()).any(|part| part == source), "the picture came as it was sent");
+    assert!(String::from_utf8_lossy(&sent).contains("a hat"));
 }

@@ -172,7 +172,7 @@ fn a_cancelled_job_ends_and_says_so() {
     assert!(told[..5].iter().all(|told| told.name == "concept_failed" && told.data["code"] == "cancelled"), "{told:?}");
     assert_eq!((&told[5].data["failed"], &told[5].data["images"]), (&json!(5), &json!([])));
     assert_eq!(server.client.get(url).expect(200).json()["state"], "cancelled");
-    assert_eq!(server.client.get("/stats").json()["jobs"], json!({ "queued": 0, "running": 0 }));
+    assert_eq!(server.client.get("/stats").json()["jobs"], json!({ "queued": 0, "running": 0, "waiting": 0 }));
     assert!(folder.images().is_empty());
     server.client.delete("/generations/none").expect_problem(404, "not_found");
 }
@@ -200,5 +200,5 @@ fn a_request_that_makes_no_sense_is_refused_whole() {
     ] {
         server.client.post_json("/generations", &body).expect_problem(400, "invalid");
     }
-    assert_eq!(server.client.get("/stats").json()["jobs"], json!({ "queued": 0, "running": 0 }));
+    assert_eq!(server.client.get("/stats").json()["jobs"], json!({ "queued": 0, "running": 0, "waiting": 0 }));
 }

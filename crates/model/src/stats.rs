@@ -92,4 +92,7 @@ pub struct JobStats {
     pub queued: u64,
     /// Concepts being drawn.
     pub running: u64,
+    /// Requests that wait for the answer of a job.
+    #[serde(default)]
+    pub waiting: u64,
 }

@@ -195,6 +195,7 @@ impl Jobs {
         JobStats {
             queued: self.queued.load(Ordering::SeqCst) as u64,
             running: self.running.load(Ordering::SeqCst) as u64,
+            waiting: self.book.lock().by_id.values().map(|batch| batch.waiters.count() as u64).sum(),
         }
     }
 }

@@ -78,6 +78,10 @@ impl Waiters {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+
     /// One leaves; whether it was the last.
     pub(crate) fn leave(&self) -> bool {
         self.0.fetch_sub(1, Ordering::SeqCst) == 1
