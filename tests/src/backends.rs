@@ -2,68 +2,53 @@
 //! own file server.
 
 use std::fs;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
 
 use crate::harness::fixtures::photo;
-use crate::harness::{Launch, Server, eventually, free_port};
+use crate::harness::{Launch, Nginx, Server, eventually, free_port};
 
 const ROCKET: &str = "/api/images/sub/rocket.jpg";
 
 /// A backend in a process of its own, ended with the test.
 struct Backend {
-    child: Child,
+    process: Process,
     port: u16,
     folder: tempfile::TempDir,
 }
 
+/// What ends with the test.
+enum Process {
+    Nginx { _running: Nginx },
+    Other(Child),
+}
+
+/// A folder with the images.
+fn images() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("images/sub")).unwrap();
+    fs::write(folder.path().join("images/sub/rocket.jpg"), photo("rocket.jpg")).unwrap();
+    folder
+}
+
 impl Backend {
-    /// Starts what the function makes of a folder with images and a free port.
-    fn start(command: impl FnOnce(&Path, u16) -> Command) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir_all(folder.path().join("images/sub")).unwrap();
-        fs::write(folder.path().join("images/sub/rocket.jpg"), photo("rocket.jpg")).unwrap();
-        let port = free_port();
-        let mut command = command(folder.path(), port);
+    fn python() -> Self {
+        let (folder, port) = (images(), free_port());
+        let mut command = Command::new("python3");
+        command.args(["-m", "http.server", "--bind", "127.0.0.1", &port.to_string()]).current_dir(folder.path());
         let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = quiet.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}; `./test tools` installs it"));
-        let backend = Self { child, port, folder };
+        let child = quiet.spawn().unwrap_or_else(|error| panic!("python3: {error}; `./test tools` installs it"));
+        let backend = Self { process: Process::Other(child), port, folder };
         eventually("the backend to listen", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
         backend
     }
 
-    fn python() -> Self {
-        Self::start(|folder, port| {
-            let mut command = Command::new("python3");
-            command.args(["-m", "http.server", "--bind", "127.0.0.1", &port.to_string()]).current_dir(folder);
-            command
-        })
-    }
-
-    /// One process in the foreground, with all that it writes under the folder.
     fn nginx() -> Self {
-        Self::start(|folder, port| {
-            let own = folder.join("nginx");
-            fs::create_dir(&own).unwrap();
-            let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-                .map(|name| format!("{name}_temp_path {};", own.join(name).display()))
-                .concat();
-            let types = "types { image/jpeg jpg; }";
-            let server = format!("server {{ listen 127.0.0.1:{port}; root {}; }}", folder.display());
-            let text = format!(
-                "daemon off; master_process off; pid {}/pid; error_log stderr; events {{ }}
-                 http {{ access_log off; {types} {temporary} {server} }}",
-                own.display()
-            );
-            fs::write(own.join("conf"), text).unwrap();
-            // Debian keeps it where only root's PATH leads.
-            let binary = ["/usr/sbin/nginx", "nginx"].into_iter().find(|path| Path::new(path).exists());
-            let mut command = Command::new(binary.unwrap_or("nginx"));
-            command.arg("-p").arg(&own).arg("-c").arg(own.join("conf"));
-            command
-        })
+        let folder = images();
+        let nginx = Nginx::start("types { image/jpeg jpg; }", &format!("root {};", folder.path().display()));
+        let port = nginx.address.port();
+        Self { process: Process::Nginx { _running: nginx }, port, folder }
     }
 
     /// An edge in front of it; the folder for what it keeps is the test's own.
@@ -74,11 +59,13 @@ impl Backend {
     }
 }
 
-impl Drop for Backend {
+impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to kill.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Self::Other(child) = self {
+            // It may have ended by itself; then there is nothing to kill.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 
@@ -115,11 +102,10 @@ fn is_purged(backend: &Backend) {
 }
 
 /// What it goes through when the backend is gone.
-fn outlives(mut backend: Backend) {
+fn outlives(backend: Backend) {
     let edge = backend.edge();
     edge.client.get(ROCKET).expect(200);
-    backend.child.kill().unwrap();
-    backend.child.wait().unwrap();
+    drop(backend.process);
     assert_eq!(edge.client.get(ROCKET).expect(200).header("x-cache"), "HIT");
     edge.client.get("/api/images/none.jpg").expect_any_problem();
 }

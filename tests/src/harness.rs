@@ -5,6 +5,7 @@
 //! - [`get_by_http2`]: one request of HTTP/2, frame by frame.
 //! - [`Scripted`] with its [`Reply`]s and [`Gate`]s: an origin that does what a test tells it to.
 //! - [`backend`]: what a scripted origin answers as a server of the OpenAI Images interface.
+//! - [`Nginx`]: the real one, as a backend or in front of a server.
 //! - [`Events`]: a thread's event stream. [`Folder`]: what lies in a data folder. [`fixtures`]: what to upload.
 //!
 //! What every answer has in common is checked here; what is right of a behaviour, the tests know.
@@ -16,6 +17,7 @@ pub(crate) mod fixtures;
 mod folder;
 mod gate;
 mod http2;
+mod nginx;
 mod orbit;
 mod raw;
 mod scripted;
@@ -29,6 +31,7 @@ pub(crate) use self::events::{Events, Told};
 pub(crate) use self::folder::Folder;
 pub(crate) use self::gate::Gate;
 pub(crate) use self::http2::get_by_http2;
+pub(crate) use self::nginx::Nginx;
 pub(crate) use self::orbit::{Output, orbit};
 pub(crate) use self::raw::Raw;
 pub(crate) use self::scripted::{Reply, Scripted};

@@ -6,7 +6,7 @@
 //! - what is generated: `generate`, `workflow`, `pending`, `restart`, `once`, `backends_generation`, `openai`; with OpenAI's libraries `openai_programs`
 //! - what an image says of itself: `marks`; `signed`, with the feature `c2pa` and a binary that has it too
 //! - the edge as a cache: `policy`, `parts`, `keys`, `variants_at_edge`, `told`; in a storm `coalesce`; where it is old or the origin fails `stale`
-//! - the edge as a proxy: `pass`, `backends`
+//! - the edge as a proxy: `pass`, `backends`; behind another one `through_nginx`
 //! - away, and never again: `purge`, `edge_purge`
 //! - when things end badly: `crash`, `shutdown`, `limits`, `disk`
 //! - how clients connect, and those who dawdle: `connections`, `tls`
@@ -78,6 +78,8 @@ mod shutdown;
 mod signed;
 #[cfg(test)]
 mod stale;
+#[cfg(test)]
+mod through_nginx;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]

@@ -126,6 +126,11 @@ impl Flow {
         bytes
     }
 
+    /// What is still to come.
+    pub(crate) fn into_reader(self) -> BodyReader<'static> {
+        self.body
+    }
+
     /// All that comes to the end, or the error that it ends with.
     pub(crate) fn rest(mut self) -> std::io::Result<Vec<u8>> {
         let mut rest = Vec::new();

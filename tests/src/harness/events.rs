@@ -2,14 +2,12 @@
 
 use std::io::{BufRead, BufReader};
 
-use serde_json::Value;
-use ureq::BodyReader;
-
 use super::Client;
+use serde_json::Value;
 
 /// An open stream; it ends where the server ends it.
 pub(crate) struct Events {
-    lines: BufReader<BodyReader<'static>>,
+    lines: Box<dyn BufRead + Send>,
 }
 
 /// One event.
@@ -30,7 +28,14 @@ impl Events {
         assert_eq!(field("content-type"), Some("text/event-stream"));
         assert_eq!(field("cache-control"), Some("no-cache, no-transform"));
         assert_eq!(field("x-accel-buffering"), Some("no"));
-        Self { lines: BufReader::new(response.into_body().into_reader()) }
+        Self { lines: Box::new(BufReader::new(response.into_body().into_reader())) }
+    }
+
+    /// Subscribes through a proxy that compresses what it passes on, and takes fields for itself.
+    pub(crate) fn open_compressed(client: &Client, path: &str) -> Self {
+        let flow = client.flow(path, &[("accept-encoding", "gzip")]);
+        assert_eq!((flow.status, flow.header("content-encoding")), (200, "gzip"));
+        Self { lines: Box::new(BufReader::new(flate2::read::GzDecoder::new(flow.into_reader()))) }
     }
 
     /// Reads on until an event of this name has come; returns all up to it.
