@@ -64,3 +64,26 @@ fn an_image_that_will_not_come_is_not_found_and_says_why() {
     let job = server.client.get(job["url"].as_str().unwrap()).json();
     assert_eq!(job["images"][0]["error"]["code"], "cancelled");
 }
+
+#[test]
+fn however_many_wait_at_an_edge_it_fetches_the_image_once() {
+    let folder = Folder::new();
+    let origin = Launch::origin(&folder).words(&["--demo-delay", "1s"]).start();
+    let edge = Launch::edge(&origin.url()).start();
+    let job = ask(&origin);
+    let url = job["images"][0]["url"].as_str().unwrap();
+    edge.client.get(url).expect_problem(202, "pending");
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..20)
+            .map(|_| {
+                let (client, path) = (edge.client.clone(), format!("{url}?wait=30"));
+                scope.spawn(move || client.get(&path).expect(200))
+            })
+            .collect();
+        readers.into_iter().map(|reader| reader.join().unwrap()).collect()
+    });
+    assert!(answers.iter().all(|answer| answer.body == answers[0].body));
+    let misses = answers.iter().filter(|answer| answer.header("x-cache") == "MISS").count();
+    assert_eq!(misses, 1, "one fetches and the rest join it or find it");
+    assert_eq!(edge.client.get(url).expect(200).header("x-cache"), "HIT");
+}
