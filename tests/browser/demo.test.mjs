@@ -61,7 +61,7 @@ test('the address that demo prints shows its eight concepts, each with its tier 
   await waitForPrints(page, 8);
   const captions = await page.$$eval('.frame', (frames) => frames.map((frame) => frame.innerText));
   for (const caption of captions) {
-    assert.match(caption, /(Edge hit|Edge, joined|Origin)\s+<?[\d.]+ ms\s+browser saw\s+<?[\d.]+ ms/);
+    assert.match(caption, /(Edge hit|Edge, joined|Edge, stale|Origin)\s+<?[\d.]+ ms\s+browser saw\s+<?[\d.]+ ms/);
     assert.match(caption, /[\d.]+ KB webp/);
   }
   for (const picture of await page.$$eval('.picture', (all) => all.map((one) => one.naturalWidth))) {

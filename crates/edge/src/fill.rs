@@ -13,8 +13,8 @@ use crate::handler::Place;
 use crate::{Body, Edge};
 
 impl Edge {
-    /// Takes in what is under these paths, as browsers ask for them. What an image's own path was answered with before, as that
-    /// there is none, is dropped first.
+    /// Takes in what is under these paths, as browsers ask for them. What is there and fresh stays; that there was none is
+    /// forgotten; what is stale is shown until the new one has come.
     pub async fn fill(&self, paths: &[String]) {
         for path in paths {
             let Ok(uri) = path.parse() else { continue };
@@ -27,12 +27,17 @@ impl Edge {
 
     async fn take_in(&self, mut request: Request<axum::body::Body>) {
         let Place::Cached(target) = self.place(&request, true) else { return };
-        if !target.key.as_str().contains('?') {
-            self.drop_keys(vec![target.key.clone()]).await;
-        }
         target.settle_accept(request.headers_mut());
         let request = request.map(drop);
-        let Lookup::Other(looked) = self.cache.look(self.ask(&request, &target)) else { return };
+        let mut lookup = self.cache.look(self.ask(&request, &target));
+        if let Lookup::Fresh(found) = &lookup {
+            if found.head.status.is_success() {
+                return;
+            }
+            self.drop_keys(vec![target.key.clone()]).await;
+            lookup = self.cache.look(self.ask(&request, &target));
+        }
+        let Lookup::Other(looked) = lookup else { return };
         let fetch = Fetch::new(self, &request, &target);
         let ask = self.ask(&request, &target);
         if let Ok(found) = self.cache.resolve(ask, looked, move |question| fetch.clone().ask(question)).await {
