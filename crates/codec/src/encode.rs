@@ -19,7 +19,7 @@ pub(crate) fn write(pixels: &Pixels, format: Format, quality: Quality, terms: &T
         Format::Webp => webp::encode(pixels, quality, terms.effort, &terms.stop),
         Format::Jpeg => jpeg::encode(pixels, quality, terms.effort),
         Format::Png => png::encode(pixels, terms.effort),
-        Format::Avif => avif::encode(pixels, quality, terms.effort),
+        Format::Avif => avif::encode(pixels, quality, terms.effort, &terms.stop),
         Format::Gif => Err(Error::Unsupported("GIF is read and never written; ask for webp".to_owned())),
     }
 }

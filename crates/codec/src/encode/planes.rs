@@ -1,38 +1,84 @@
-//! RGB to the planes of a lossy WebP: brightness for every pixel, colour for every four (BT.601).
+//! RGB to the planes of a lossy WebP or an AVIF: brightness for every pixel, colour for every four (BT.601).
 //!
 //! Four pixels share their colour, so that beside an edge each has some of the other side's, and is too bright or too dark
 //! by it. What a viewer will see is known here: so each pixel's brightness is corrected by what its light is off, once, with
 //! the square of a sample for its light. libwebp's `sharp_yuv` does the same in several rounds of tables, for 50 ms of a
 //! megapixel where this takes 3; either raises SSIMULACRA2 by more than a point at the same bytes.
 //!
-//! Of opaque pixels only: libwebp writes into planes that have alpha. docs/decisions/pixels.md has the measurements.
+//! Of WebP opaque pixels only: libwebp writes into planes that have alpha. docs/decisions/pixels.md has the measurements.
 
-/// What black is stored as, and the range of brightness.
-const RANGE: (f32, f32) = (16.0, 235.0);
-/// What is added for a step of brightness, of 255.
-const LUMA: f32 = 219.0 / 255.0;
-/// What no colour is stored as.
-const NEUTRAL: f32 = 128.0;
-/// What is added for a step of colour, of 255.
-const CHROMA: f32 = 224.0 / 255.0;
+/// How a sample of a plane is stored.
+pub(super) trait Stored: Copy + Default {
+    /// What black and white are stored as.
+    const RANGE: (f32, f32);
+    /// What is added for a step of brightness, of 255.
+    const LUMA: f32;
+    /// What no colour is stored as.
+    const NEUTRAL: f32;
+    /// What is added for a step of colour, of 255.
+    const CHROMA: f32;
+
+    /// The nearest whole number of a small positive one: after adding 1.5 * 2^23 it is what the lowest bits hold, which costs
+    /// less than a cast that must know what to do with any other.
+    fn rounded(value: f32) -> Self;
+
+    fn value(self) -> f32;
+}
+
+/// Eight bits, of which some are left free at both ends, as WebP has it.
+impl Stored for u8 {
+    const RANGE: (f32, f32) = (16.0, 235.0);
+    const LUMA: f32 = 219.0 / 255.0;
+    const NEUTRAL: f32 = 128.0;
+    const CHROMA: f32 = 224.0 / 255.0;
+
+    fn rounded(value: f32) -> Self {
+        (value + 12_582_912.0).to_bits() as Self
+    }
+
+    fn value(self) -> f32 {
+        f32::from(self)
+    }
+}
+
+/// Ten bits, all of them used, as we write AVIF.
+impl Stored for u16 {
+    const RANGE: (f32, f32) = (0.0, 1023.0);
+    const LUMA: f32 = 1023.0 / 255.0;
+    const NEUTRAL: f32 = 512.0;
+    const CHROMA: f32 = 1023.0 / 255.0;
+
+    fn rounded(value: f32) -> Self {
+        // Pure red and pure blue are half a step beyond the last.
+        (min(value, 1023.0) + 12_582_912.0).to_bits() as Self
+    }
+
+    fn value(self) -> f32 {
+        f32::from(self)
+    }
+}
 
 /// The planes of one image, without padding; both of colour have half the width and half the height, rounded up.
 #[derive(Debug)]
-pub(super) struct Planes {
+pub(super) struct Planes<S> {
     pub(super) width: usize,
-    pub(super) y: Vec<u8>,
-    pub(super) u: Vec<u8>,
-    pub(super) v: Vec<u8>,
+    pub(super) y: Vec<S>,
+    pub(super) u: Vec<S>,
+    pub(super) v: Vec<S>,
 }
 
-impl Planes {
+impl<S: Stored> Planes<S> {
     /// Converts `N` bytes a pixel, of which the first three are red, green and blue.
     pub(super) fn new<const N: usize>(samples: &[u8], width: u32) -> Self {
         let width = width as usize;
         let rows: Vec<&[[u8; N]]> = samples.as_chunks().0.chunks_exact(width).collect();
         let (across, down) = (width.div_ceil(2), rows.len().div_ceil(2));
-        let mut planes =
-            Self { width, y: vec![0; width * rows.len()], u: vec![0; across * down], v: vec![0; across * down] };
+        let mut planes = Self {
+            width,
+            y: vec![S::default(); width * rows.len()],
+            u: vec![S::default(); across * down],
+            v: vec![S::default(); across * down],
+        };
         // The pair of rows that is read, and the one above it, which waits for the colours below it.
         let (mut pair, mut above) = (Pair::new(across), Pair::new(across));
         let mut around = Around::new(across);
@@ -52,7 +98,7 @@ impl Planes {
     }
 
     /// Writes the brightness of the pair of rows `at`, whose colours and those around it are known.
-    fn correct(&mut self, pair: &Pair, at: usize, around: &mut Around) {
+    fn correct(&mut self, pair: &Pair, at: usize, around: &mut Around<S>) {
         let across = self.width.div_ceil(2);
         let last = self.u.len() / across - 1;
         let rows = self.y.chunks_exact_mut(self.width).skip(2 * at);
@@ -99,7 +145,7 @@ impl Half {
     }
 
     /// The brightness that gives each pixel its light, with the colours that it will be shown in.
-    fn luma(&self, (cb, cr): (&[f32], &[f32]), into: &mut [u8]) {
+    fn luma<S: Stored>(&self, (cb, cr): (&[f32], &[f32]), into: &mut [S]) {
         let pixels = self.red.iter().zip(&self.green).zip(&self.blue).zip(cb.iter().zip(cr));
         for (to, (((&red, &green), &blue), (&cb, &cr))) in into.iter_mut().zip(pixels) {
             let [red, green, blue] = [red, green, blue].map(f32::from);
@@ -111,8 +157,8 @@ impl Half {
             let off = light - (grey * (grey + 2.0 * first) + second);
             // What a step of brightness adds to the light; near black it would be next to nothing.
             let step = 2.0 * max(grey + first, 8.0);
-            let stored = RANGE.0 + LUMA * (grey + off / step);
-            *to = rounded(min(max(stored, RANGE.0), RANGE.1));
+            let stored = S::RANGE.0 + S::LUMA * (grey + off / step);
+            *to = S::rounded(min(max(stored, S::RANGE.0), S::RANGE.1));
         }
     }
 }
@@ -154,18 +200,18 @@ impl Pair {
     }
 
     /// Writes a row of each plane of colours: the mean of four pixels.
-    fn colours(&self, sums: &mut [Vec<f32>; 3], (u, v): (&mut [u8], &mut [u8])) {
+    fn colours<S: Stored>(&self, sums: &mut [Vec<f32>; 3], (u, v): (&mut [S], &mut [S])) {
         let [reds, greens, blues] = sums;
         self.add(|half| &half.red, reds);
         self.add(|half| &half.green, greens);
         self.add(|half| &half.blue, blues);
-        let (cb, cr) = (CHROMA / (4.0 * 1.772), CHROMA / (4.0 * 1.402));
+        let (cb, cr) = (S::CHROMA / (4.0 * 1.772), S::CHROMA / (4.0 * 1.402));
         // Each is a loop of its own, because a compiler that has to watch more rows than a few gives up.
         for (to, ((&red, &green), &blue)) in u.iter_mut().zip(reds.iter().zip(&*greens).zip(&*blues)) {
-            *to = rounded(cb * (blue - luma(red, green, blue)) + NEUTRAL);
+            *to = S::rounded(cb * (blue - luma(red, green, blue)) + S::NEUTRAL);
         }
         for (to, ((&red, &green), &blue)) in v.iter_mut().zip(reds.iter().zip(&*greens).zip(&*blues)) {
-            *to = rounded(cr * (red - luma(red, green, blue)) + NEUTRAL);
+            *to = S::rounded(cr * (red - luma(red, green, blue)) + S::NEUTRAL);
         }
     }
 
@@ -180,17 +226,17 @@ impl Pair {
 }
 
 /// What is needed around a row of brightness.
-struct Around {
+struct Around<S> {
     cb: Colours,
     cr: Colours,
-    even: Vec<u8>,
-    odd: Vec<u8>,
+    even: Vec<S>,
+    odd: Vec<S>,
 }
 
-impl Around {
+impl<S: Stored> Around<S> {
     fn new(across: usize) -> Self {
         let colours = || Colours { weighed: vec![0.0; across], even: vec![0.0; across], odd: vec![0.0; across] };
-        let samples = || vec![0; across];
+        let samples = || vec![S::default(); across];
         Self { cb: colours(), cr: colours(), even: samples(), odd: samples() }
     }
 }
@@ -203,10 +249,10 @@ struct Colours {
 }
 
 impl Colours {
-    fn fill(&mut self, near: &[u8], far: &[u8]) {
-        let factor = 1.0 / (16.0 * CHROMA);
+    fn fill<S: Stored>(&mut self, near: &[S], far: &[S]) {
+        let factor = 1.0 / (16.0 * S::CHROMA);
         for ((to, &near), &far) in self.weighed.iter_mut().zip(near).zip(far) {
-            *to = (3.0 * f32::from(near) + f32::from(far) - 4.0 * NEUTRAL) * factor;
+            *to = (3.0 * near.value() + far.value() - 4.0 * S::NEUTRAL) * factor;
         }
         let weighed = &self.weighed[..];
         let last = weighed.len() - 1;
@@ -228,12 +274,6 @@ fn max(left: f32, right: f32) -> f32 {
 
 fn min(left: f32, right: f32) -> f32 {
     if left < right { left } else { right }
-}
-
-/// The nearest whole number of a small positive one: after adding 1.5 * 2^23 it is what the lowest bits hold, which costs
-/// less than a cast that must know what to do with any other.
-fn rounded(value: f32) -> u8 {
-    (value + 12_582_912.0).to_bits() as u8
 }
 
 #[cfg(test)]

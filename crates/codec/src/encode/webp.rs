@@ -114,7 +114,7 @@ fn all(pixels: &Pixels) -> Result<Encoder<'_>, Error> {
     }
 }
 
-fn view<'a>(planes: &'a Planes, pixels: &Pixels) -> YuvPlanesRef<'a> {
+fn view<'a>(planes: &'a Planes<u8>, pixels: &Pixels) -> YuvPlanesRef<'a> {
     let (y_stride, stride) = (planes.width, planes.width.div_ceil(2));
     YuvPlanesRef {
         y: &planes.y,

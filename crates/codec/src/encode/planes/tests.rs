@@ -3,7 +3,7 @@
 use super::*;
 
 /// Brightness and colours of pixels that repeat `pattern` along each row.
-fn planes(pattern: &[[u8; 3]], width: u32, height: u32) -> Planes {
+fn planes(pattern: &[[u8; 3]], width: u32, height: u32) -> Planes<u8> {
     let row = pattern.iter().copied().cycle().take(width as usize);
     let samples: Vec<[u8; 3]> = (0..height).flat_map(|_| row.clone()).collect();
     Planes::new::<3>(samples.as_flattened(), width)
@@ -11,7 +11,7 @@ fn planes(pattern: &[[u8; 3]], width: u32, height: u32) -> Planes {
 
 /// The light of a pixel, by squares, as it is shown.
 fn shown_light(y: u8, cb: f32, cr: f32) -> f32 {
-    let grey = (f32::from(y) - 16.0) / LUMA;
+    let grey = (f32::from(y) - 16.0) / u8::LUMA;
     let [red, green, blue] = [grey + 1.402 * cr, grey - 0.344_136 * cb - 0.714_136 * cr, grey + 1.772 * cb]
         .map(|sample: f32| sample.clamp(0.0, 255.0));
     0.2126 * red * red + 0.7152 * green * green + 0.0722 * blue * blue
@@ -59,7 +59,7 @@ fn beside_an_edge_the_light_is_nearer_to_what_it_was() {
     for x in 0..width as usize {
         let colour = if x % 6 < 3 { red } else { blue }.map(f32::from);
         let light = 0.2126 * colour[0] * colour[0] + 0.7152 * colour[1] * colour[1] + 0.0722 * colour[2] * colour[2];
-        let uncorrected = rounded(16.0 + LUMA * luma(colour[0], colour[1], colour[2]));
+        let uncorrected = u8::rounded(16.0 + u8::LUMA * luma(colour[0], colour[1], colour[2]));
         corrected += (shown_light(planes.y[x], cb[x], cr[x]) - light).abs();
         plain += (shown_light(uncorrected, cb[x], cr[x]) - light).abs();
     }
@@ -70,7 +70,7 @@ fn beside_an_edge_the_light_is_nearer_to_what_it_was() {
 fn a_fourth_sample_is_passed_over() {
     let rgb: Vec<u8> = (0..7 * 5 * 3).map(|index| (index * 37 % 251) as u8).collect();
     let rgba: Vec<[u8; 4]> = rgb.as_chunks().0.iter().map(|&[red, green, blue]| [red, green, blue, 255]).collect();
-    let (three, four) = (Planes::new::<3>(&rgb, 7), Planes::new::<4>(rgba.as_flattened(), 7));
+    let (three, four) = (Planes::<u8>::new::<3>(&rgb, 7), Planes::<u8>::new::<4>(rgba.as_flattened(), 7));
     assert_eq!((three.y, three.u, three.v), (four.y, four.u, four.v));
 }
 
@@ -82,5 +82,20 @@ fn odd_sides_have_a_colour_for_their_last_pixel() {
         assert_eq!((planes.u.len(), planes.v.len()), (colours, colours), "{width} x {height}");
         assert_eq!(planes.y.len(), (width * height) as usize);
         assert!(planes.y.iter().all(|sample| sample.abs_diff(planes.y[0]) <= 1), "{width} x {height}: {planes:?}");
+    }
+}
+
+#[test]
+fn ten_bits_are_used_from_end_to_end_and_never_left() {
+    for (colour, [y, u, v]) in [
+        ([0, 0, 0], [0, 512, 512]),
+        ([255, 255, 255], [1023, 512, 512]),
+        ([255, 0, 0], [306, 339, 1023]),
+        ([0, 0, 255], [117, 1023, 429]),
+    ] {
+        let planes = Planes::<u16>::new::<3>(&colour.repeat(9), 3);
+        let close = |samples: &[u16], wanted: u16| samples.iter().all(|sample| sample.abs_diff(wanted) <= 1);
+        assert!(close(&planes.y, y) && close(&planes.u, u) && close(&planes.v, v), "{colour:?}: {planes:?}");
+        assert!(planes.u.iter().chain(&planes.v).all(|&sample| sample <= 1023));
     }
 }
