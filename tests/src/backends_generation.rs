@@ -57,6 +57,8 @@ fn pictures_of_a_backend_are_stored_and_told_of() {
     let bodies: Vec<Value> = asked.iter().map(|asked| serde_json::from_slice(&asked.body()).unwrap()).collect();
     let cat = json!({ "model": "artist", "prompt": "a cat", "n": 1, "size": "512x256" });
     assert!(bodies.contains(&cat), "{bodies:?}");
+    let another = json!({ "model": "second", "prompt": "another", "n": 1 });
+    assert!(bodies.contains(&another), "what was left open is the model's to choose: {bodies:?}");
 }
 
 #[test]

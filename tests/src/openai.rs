@@ -32,7 +32,8 @@ fn an_image_comes_by_a_url_that_lasts_and_as_the_bytes_that_were_drawn() {
         }),
     );
     assert!(answer["created"].as_i64().unwrap() > 1_700_000_000);
-    assert_eq!((&answer["quality"], &answer["orbit"]["thread_id"]), (&json!("high"), &json!("t")));
+    assert_eq!((&answer["quality"], &answer["size"]), (&json!("high"), &json!("64x48")));
+    assert_eq!(answer["orbit"]["thread_id"], "t");
     let images = answer["data"].as_array().unwrap();
     assert_eq!(images.len(), 2);
     for image in images {
@@ -92,6 +93,9 @@ fn a_stream_shows_previews_first_and_then_the_image() {
         let shown = server.client.get(preview.data["url"].as_str().unwrap()).expect(200);
         assert_eq!((shown.header("content-type"), shown.header("cache-control")), ("image/webp", "public, max-age=60"));
     }
+    let (preview, image) = (told[1].data["url"].as_str().unwrap(), told[1].data["id"].as_str().unwrap());
+    server.client.delete(&format!("/images/{image}")).expect(200);
+    assert_eq!(server.client.get(preview).status, 404, "what was shown of a purged image goes with it");
 }
 
 #[test]
@@ -144,4 +148,14 @@ fn an_edit_needs_a_picture_and_a_backend_that_edits() {
     let refused = form(&format!("{prompt}{image}"));
     refused.expect_problem(400, "refused");
     assert!(refused.json()["error"]["message"].as_str().unwrap().contains("edits nothing"));
+}
+
+#[test]
+fn who_may_not_write_is_told_so_in_words_that_the_libraries_show() {
+    let folder = Folder::new();
+    let server = Launch::serve(&folder).token("s3cret").start();
+    let answer = server.client.post_json("/v1/images/generations", &json!({ "prompt": "a fox" }));
+    answer.expect_problem(401, "unauthorized");
+    assert_eq!(answer.json()["error"]["type"], "authentication_error");
+    assert_eq!(answer.header("www-authenticate"), "Bearer");
 }

@@ -76,7 +76,7 @@ pub(crate) async fn of_job(
     };
     if origin.has_ended(&job, &thread, position).await? {
         // An EventSource takes this as a word not to come back (WHATWG HTML, 9.2.3).
-        return Ok(StatusCode::NO_CONTENT.into_response());
+        return Ok((StatusCode::NO_CONTENT, [(ACCESS_CONTROL_ALLOW_ORIGIN, "*")]).into_response());
     }
     Ok(origin.stream(thread, news, Some(position), Some(job)))
 }

@@ -6,7 +6,7 @@ use axum::response::Response;
 use http::HeaderValue;
 use http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
 
-use crate::{Origin, body, error};
+use crate::{Origin, body, error, openai};
 
 /// Lets reads pass, and writes by who may write; then adds what no answer goes without (T-KEY-6).
 pub(crate) async fn stand(State(origin): State<Origin>, request: Request, next: Next) -> Response {
@@ -17,8 +17,9 @@ pub(crate) async fn stand(State(origin): State<Origin>, request: Request, next: 
     let mut response = match checked {
         Ok(()) => error::explained(next.run(request).await),
         Err(refusal) => {
+            let for_openai = request.uri().path().starts_with("/v1/");
             body::drain(request.into_body()).await;
-            error::refused(refusal)
+            if for_openai { openai::refused(refusal) } else { error::refused(refusal) }
         }
     };
     let headers = response.headers_mut();

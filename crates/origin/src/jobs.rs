@@ -31,7 +31,7 @@ pub(crate) use turns::Turns;
 use crate::Error;
 
 /// Finished jobs that are remembered.
-const MAX_REMEMBERED: usize = 1000;
+pub(crate) const MAX_REMEMBERED: usize = 1000;
 
 /// All jobs of this process.
 #[derive(Debug)]

@@ -13,3 +13,5 @@ mod error;
 mod request;
 pub(crate) mod routes;
 mod stream;
+
+pub(crate) use error::refused;

@@ -43,6 +43,8 @@ pub(crate) async fn post(State(origin): State<Origin>, request: Request) -> Resu
 struct Tally {
     images: Vec<ImageId>,
     missing: Vec<ImageId>,
+    /// The names under which what was removed was shown before it was finished.
+    previews: Vec<ImageId>,
     events: Vec<Event>,
     rows: u64,
     files: u64,
@@ -75,7 +77,9 @@ impl Origin {
         // The copies and the threads are told of what is gone, even if the rest could not be removed. Copies may outlive
         // an image that is missing here: they are dropped by name too.
         request.ids = tally.images.iter().chain(&tally.missing).cloned().collect();
-        let copies = self.0.parts.copies.purge(&request).await;
+        // Of previews no more is told: who drops an image from a cache drops them by their names.
+        let ids = request.ids.iter().cloned().chain(std::mem::take(&mut tally.previews)).collect();
+        let copies = self.0.parts.copies.purge(&PurgeRequest { ids, ..request.clone() }).await;
         for event in std::mem::take(&mut tally.events) {
             self.tell(event).await;
         }
@@ -138,7 +142,7 @@ impl Origin {
                 }
                 continue;
             }
-            self.0.previews.remove(&id);
+            tally.previews.extend(self.0.previews.remove(&id));
             match self.store().erase(&id).await {
                 Ok(erased) => {
                     tally.rows += erased.index;

@@ -12,6 +12,8 @@ use parking_lot::Mutex;
 
 use crate::Origin;
 
+/// The most previews of an image.
+pub(crate) const MAX_PREVIEWS: u8 = 3;
 /// The quality of a preview, which is looked at for a second.
 const QUALITY: u8 = 60;
 
@@ -51,8 +53,8 @@ impl Previews {
         }
     }
 
-    /// Removes what is shown of an image that is purged.
-    pub(crate) fn remove(&self, id: &ImageId) {
+    /// Removes what is shown of an image that is purged; the names of those that there were or may have been.
+    pub(crate) fn remove(&self, id: &ImageId) -> Vec<ImageId> {
         let mut shelf = self.shelf.lock();
         let (previews, held) = &mut *shelf;
         previews.retain(|(name, bytes)| {
@@ -60,6 +62,7 @@ impl Previews {
             *held -= if stays { 0 } else { bytes.len() };
             stays
         });
+        (0..MAX_PREVIEWS).filter_map(|place| name(id, place)).collect()
     }
 }
 

@@ -21,7 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{Picture, Preview, Request};
 use crate::ingest::Arrival;
-use crate::jobs::{Batch, Moment, Progress};
+use crate::jobs::{Batch, MAX_REMEMBERED, Moment, Progress};
 use crate::{Error, Origin};
 
 /// Pixels a side, where a concept does not say.
@@ -70,7 +70,7 @@ pub(crate) async fn work(origin: Origin, batch: Arc<Batch>, index: usize) {
         tokio::select! {
             () = batch.cancelled.cancelled() => Ended::Failed(Failure::cancelled()),
             () = origin.0.stopping.cancelled() => match batch.brief.waited_for {
-                true => Ended::Failed(Failure::of(JobState::Cancelled, "cancelled", "the server was stopped")),
+                true => Ended::Failed(Failure::of(JobState::Cancelled, "interrupted", "the server was stopped")),
                 false => Ended::Left,
             },
         }
@@ -240,11 +240,12 @@ pub(crate) async fn finish(origin: &Origin, batch: &Batch, index: usize, stored:
     end(origin, batch, index, stored, true).await;
 }
 
-/// Ends an image whose end was told before.
-pub(crate) async fn finish_quietly(origin: &Origin, batch: &Batch, index: usize) {
-    let stored = match batch.ids.get(index) {
-        None => Ok(None),
-        Some(id) => origin.stored(id).await,
+/// Ends an image whose end was told before, and what was told of it: a failure, or that it has come.
+pub(crate) async fn finish_quietly(origin: &Origin, batch: &Batch, index: usize, told: Option<JobFailure>) {
+    let stored = match (told, batch.ids.get(index)) {
+        (Some(reason), _) => Err(Failure { state: JobState::Failed, reason, passing: None }),
+        (None, None) => Ok(None),
+        (None, Some(id)) => origin.stored(id).await,
     };
     let gone = || Failure::new("not_found", "the image was removed");
     end(origin, batch, index, stored.and_then(|stored| stored.ok_or_else(gone)), false).await;
@@ -293,13 +294,17 @@ async fn end(origin: &Origin, batch: &Batch, index: usize, stored: Result<Manife
     if telling {
         origin.tell(event).await;
     }
-    if let Some(images) = all {
+    if let Some(images) = all.filter(|_| !batch.end_was_told) {
         let failed = total - images.len();
         origin.tell(Event::ConceptsGenerated(ConceptsGenerated { thread_id, job, total, failed, images })).await;
     }
+    let is_over = batch.open().is_empty();
     // Last: a job with an image that the queue has no end of is looked at again by the next run.
     origin.note_slot(batch, index).await;
     batch.moments.send(Moment::Ended).ok();
+    if is_over && let Err(error) = origin.0.parts.queue.trim(MAX_REMEMBERED).await {
+        tracing::warn!(target: "orbit::origin", %error, "jobs that have ended were not forgotten");
+    }
 }
 
 fn started(origin: &Origin, batch: &Batch, index: usize, attempt: u32) -> Event {

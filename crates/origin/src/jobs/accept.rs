@@ -7,6 +7,7 @@ use orbit_model::{Concept, JobFailure, JobRequest, JobState};
 use tokio::sync::OwnedMutexGuard;
 
 use super::{Batch, Brief};
+use crate::generate::previews::MAX_PREVIEWS;
 use crate::generate::worker;
 use crate::{Error, Origin};
 
@@ -16,8 +17,6 @@ const MAX_CONCEPTS: usize = 100;
 const MAX_PROMPT: usize = 32 << 10;
 /// The longest style, title or model, in bytes.
 const MAX_SHORT: usize = 200;
-/// The most previews of an image.
-const MAX_PREVIEWS: u8 = 3;
 
 impl Origin {
     /// Accepts a job, or joins an equal one in flight; its images have their ids and URLs from now on.

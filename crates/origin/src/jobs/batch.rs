@@ -38,6 +38,8 @@ pub(crate) struct Batch {
     pub(crate) thread_id: ThreadId,
     pub(crate) brief: Brief,
     pub(crate) previews: u8,
+    /// The size of its first image, as it was asked for.
+    pub(crate) size: Option<String>,
     /// What is still to be drawn, in order; each is taken out by who draws it, so that a finished job holds no prompts.
     concepts: Mutex<Vec<Option<Concept>>>,
     pub(crate) ids: Vec<ImageId>,
@@ -51,6 +53,8 @@ pub(crate) struct Batch {
     pub(crate) accepting: Arc<tokio::sync::Mutex<()>>,
     /// Whether the queue could take no note of it.
     pub(crate) refused: AtomicBool,
+    /// Whether its end was told before this process began.
+    pub(crate) end_was_told: bool,
     /// Whether images of it may be stored already: of an equal job, or from before a restart.
     pub(crate) may_be_stored: bool,
     /// One permit for each of its concepts that may be drawn at once.
@@ -141,6 +145,7 @@ impl Batch {
             thread_id: request.thread_id,
             brief,
             previews: request.partial_images.unwrap_or(0),
+            size: request.concepts.first().and_then(|concept| concept.size.clone()),
             concepts: Mutex::new(request.concepts.into_iter().map(Some).collect()),
             ids,
             cancelled: CancellationToken::new(),
@@ -149,6 +154,7 @@ impl Batch {
             telling: tokio::sync::Mutex::default(),
             accepting: Arc::default(),
             refused: AtomicBool::new(false),
+            end_was_told: false,
             may_be_stored: true,
             permits: Arc::new(Semaphore::new(most)),
             moments: broadcast::Sender::new(MOMENTS),

@@ -3,9 +3,10 @@
 //! Images that are stored are not drawn again, and what was told is not told again; the rest goes back into the queue. What
 //! was being drawn at the end is drawn again, or fails, as configured.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use orbit_model::{Event, ImageId, JobState, Metadata, QueuedJob, Slot};
+use orbit_model::{Event, ImageId, JobFailure, JobState, Metadata, QueuedJob, Slot};
 
 use super::{Batch, Brief};
 use crate::config::Interrupted;
@@ -14,6 +15,15 @@ use crate::{Error, Origin};
 
 /// Events that are read from the log at a time.
 const BATCH: usize = 1000;
+
+/// What was told of a job before the process ended.
+#[derive(Debug, Default)]
+struct Told {
+    /// The images whose end was told, and why it was none.
+    images: BTreeMap<usize, Option<JobFailure>>,
+    /// Whether the end of the job was.
+    end: bool,
+}
 
 impl Origin {
     /// Goes on with the jobs that the last run left; tells how many concepts they still have. Call it once, before the first
@@ -31,7 +41,9 @@ impl Origin {
 
     async fn resume_job(&self, queued: QueuedJob) -> Result<usize, Error> {
         let told = self.told(&queued).await?;
-        let batch = self.0.jobs.enter_again(Batch::of(queued, Brief::default()));
+        let mut batch = Batch::of(queued, Brief::default());
+        batch.end_was_told = told.end;
+        let batch = self.0.jobs.enter_again(batch);
         for (index, id) in batch.ids.iter().enumerate() {
             let slot = batch.slot(index);
             if slot.state == JobState::Done {
@@ -40,14 +52,14 @@ impl Origin {
         }
         let open = batch.open();
         for &index in &open {
-            let (told, gives_up) = (told.contains(&index), self.gives_up(&batch.slot(index)));
+            let (of_image, gives_up) = (told.images.get(&index).cloned(), self.gives_up(&batch.slot(index)));
             batch.requeue(index);
             let (origin, batch) = (self.clone(), Arc::clone(&batch));
             self.0.jobs.work_on(async move {
-                match (told, gives_up) {
-                    (true, _) => worker::finish_quietly(&origin, &batch, index).await,
-                    (false, true) => worker::finish_interrupted(&origin, &batch, index).await,
-                    (false, false) => worker::work(origin, batch, index).await,
+                match (of_image, gives_up) {
+                    (Some(failure), _) => worker::finish_quietly(&origin, &batch, index, failure).await,
+                    (None, true) => worker::finish_interrupted(&origin, &batch, index).await,
+                    (None, false) => worker::work(origin, batch, index).await,
                 }
             });
         }
@@ -68,17 +80,24 @@ impl Origin {
         }
     }
 
-    /// The images of a job whose coming was told.
-    async fn told(&self, queued: &QueuedJob) -> Result<Vec<usize>, Error> {
-        let (mut told, mut after) = (Vec::new(), queued.after);
+    /// What was told of a job.
+    async fn told(&self, queued: &QueuedJob) -> Result<Told, Error> {
+        let (mut told, mut after) = (Told::default(), queued.after);
         loop {
             let batch = self.0.parts.events.read_after(&queued.request.thread_id, Some(after), BATCH).await?;
             let Some((last, _)) = batch.last() else { return Ok(told) };
             after = *last;
-            told.extend(batch.iter().filter_map(|(_, event)| match &**event {
-                Event::ConceptProgress(data) if data.job == queued.job => Some(data.index),
-                _ => None,
-            }));
+            for (_, event) in batch.iter().filter(|(_, event)| event.job() == Some(&queued.job)) {
+                match &**event {
+                    Event::ConceptProgress(data) => drop(told.images.insert(data.index, None)),
+                    Event::ConceptFailed(data) => {
+                        let failure = JobFailure { code: data.code.clone(), message: data.message.clone() };
+                        told.images.insert(data.index, Some(failure));
+                    }
+                    Event::ConceptsGenerated(_) => told.end = true,
+                    _ => {}
+                }
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `POST /generations`, `GET` and `DELETE /generations/{job}`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -13,6 +14,9 @@ use super::batch::remembered;
 use super::{Batch, Brief};
 use crate::routes::Segment;
 use crate::{Error, Origin};
+
+/// How long the answer to a cancellation waits for what it cancels.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
 /// 202 for what will come, 200 for what has come already.
 pub(crate) async fn post(State(origin): State<Origin>, request: Request) -> Result<Response, Error> {
@@ -32,6 +36,9 @@ pub(crate) async fn get(State(origin): State<Origin>, Segment(id): Segment) -> R
 pub(crate) async fn cancel(State(origin): State<Origin>, Segment(id): Segment) -> Result<Json<Job>, Error> {
     if let Some(batch) = origin.batch(&id)? {
         batch.cancelled.cancel();
+        // What is stored already comes to its end; for that nobody waits long.
+        let ends = batch.open().into_iter().map(|index| batch.ended(index));
+        let _ = tokio::time::timeout(ANSWER_WITHIN, futures_util::future::join_all(ends)).await;
     }
     origin.job(&id).await.map(Json)
 }

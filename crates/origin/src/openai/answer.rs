@@ -72,7 +72,7 @@ pub(super) async fn all(origin: &Origin, batch: &Batch, shown: (Shown, &str)) ->
     match refusal {
         Some(refusal) if images.is_empty() => Err(refusal),
         _ => {
-            let mut answer = common(origin, batch);
+            let mut answer = common(batch);
             answer.insert("created".to_owned(), json!(origin.now().as_second()));
             answer.insert("data".to_owned(), Value::Array(images));
             let ours = json!({
@@ -87,10 +87,11 @@ pub(super) async fn all(origin: &Origin, batch: &Batch, shown: (Shown, &str)) ->
 }
 
 /// The fields that every answer has; where a request did not say, `auto`.
-pub(super) fn common(_origin: &Origin, batch: &Batch) -> Map<String, Value> {
+pub(super) fn common(batch: &Batch) -> Map<String, Value> {
     let mut fields = Map::new();
     for (name, usual) in [("background", "auto"), ("output_format", "png"), ("quality", "auto"), ("size", "auto")] {
         let given = batch.brief.extra.get(name).filter(|value| value.is_string()).cloned();
+        let given = if name == "size" { batch.size.clone().map(Value::String) } else { given };
         fields.insert(name.to_owned(), given.unwrap_or_else(|| json!(usual)));
     }
     let none = json!({ "image_tokens": 0, "text_tokens": 0 });

@@ -4,8 +4,9 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
+use orbit_model::access;
 use orbit_model::{JobFailure, Problem};
 use serde_json::{Value, json};
 
@@ -53,11 +54,25 @@ impl From<JobFailure> for Refusal {
             "generator_busy" => StatusCode::TOO_MANY_REQUESTS,
             "generator_failed" => StatusCode::BAD_GATEWAY,
             "generator_timeout" => StatusCode::GATEWAY_TIMEOUT,
+            "interrupted" => StatusCode::SERVICE_UNAVAILABLE,
             "internal" | "busy" => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         };
-        Self { status, code, message, param: None, retry: false }
+        let retry = status == StatusCode::SERVICE_UNAVAILABLE;
+        Self { status, code, message, param: None, retry }
     }
+}
+
+/// A request of one who may not write.
+pub(crate) fn refused(refusal: access::Refusal) -> Response {
+    let response = crate::error::refused(refusal);
+    let (status, message) = (response.status(), refusal.to_string());
+    let code = if status == StatusCode::UNAUTHORIZED { "unauthorized" } else { "forbidden" };
+    let mut explained = Refusal { status, code: code.to_owned(), message, param: None, retry: false }.into_response();
+    if let Some(challenge) = response.headers().get(WWW_AUTHENTICATE) {
+        explained.headers_mut().insert(WWW_AUTHENTICATE, challenge.clone());
+    }
+    explained
 }
 
 impl From<crate::Error> for Refusal {

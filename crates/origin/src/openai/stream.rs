@@ -110,7 +110,7 @@ impl Stream {
     }
 
     fn fields(&self) -> Map<String, Value> {
-        let mut fields = answer::common(&self.telling.origin, &self.batch);
+        let mut fields = answer::common(&self.batch);
         fields.insert("created_at".to_owned(), json!(self.telling.origin.now().as_second()));
         fields
     }

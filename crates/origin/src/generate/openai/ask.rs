@@ -35,7 +35,13 @@ fn fields(request: &Request) -> Map<String, Value> {
     set("model", json!(request.concept.model));
     set("prompt", json!(request.concept.prompt));
     set("n", json!(1));
-    set("size", json!(format!("{}x{}", request.width, request.height)));
+    // What the caller left open is the model's to choose.
+    if request.concept.size.is_some() {
+        set("size", json!(format!("{}x{}", request.width, request.height)));
+    }
+    if let Some(seed) = request.concept.seed {
+        set("seed", json!(seed));
+    }
     if request.previews > 0 {
         set("stream", json!(true));
         set("partial_images", json!(request.previews));
