@@ -25,8 +25,8 @@ fn help_names_every_command() {
     let help = orbit(&["--help"], &[], &[]);
     assert_eq!(help.code, Some(0));
     for command in [
-        "serve", "origin", "edge", "demo", "put", "get", "ls", "meta", "generate", "purge", "reindex", "stats",
-        "doctor", "config", "convert",
+        "serve", "origin", "edge", "demo", "put", "get", "export", "ls", "meta", "generate", "purge", "reindex",
+        "stats", "doctor", "config", "convert",
     ] {
         assert!(help.text().contains(&format!("\n  {command} ")), "{command}: {}", help.text());
         let own = orbit(&[command, "--help"], &[], &[]);

@@ -4,7 +4,7 @@
 //!
 //! - in and out: `upload`, `serve`, `list`, `edge_alone`; by URL `fetch`
 //! - what is generated: `generate`, `workflow`, `pending`, `restart`, `once`, `backends_generation`, `openai`; with OpenAI's libraries `openai_programs`
-//! - what an image says of itself: `marks`; `signed`, with the feature `c2pa` and a binary that has it too
+//! - what an image says of itself: `marks`, and to its owner alone: `privacy`; `signed`, with the feature `c2pa` and a binary that has it too
 //! - the edge as a cache: `policy`, `parts`, `keys`, `variants_at_edge`, `told`; in a storm `coalesce`; where it is old or the origin fails `stale`
 //! - the edge as a proxy: `pass`, `backends`; behind another one `through_nginx`
 //! - away, and never again: `purge`, `edge_purge`
@@ -65,6 +65,8 @@ mod pass;
 mod pending;
 #[cfg(test)]
 mod policy;
+#[cfg(test)]
+mod privacy;
 #[cfg(test)]
 mod purge;
 #[cfg(test)]

@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    config, convert, demo, doctor, edge, generate, get, ls, meta, origin, purge, put, reindex, serve, stats,
+    config, convert, demo, doctor, edge, export, generate, get, ls, meta, origin, purge, put, reindex, serve, stats,
 };
 use crate::settings;
 use crate::telemetry::Telemetry;
@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Put(put::Put),
     /// Download an image
     Get(get::Get),
+    /// Save images as PNG, on request with their prompts
+    Export(export::Export),
     /// List images, newest first
     Ls(ls::Ls),
     /// Show what is known of an image
@@ -77,6 +79,7 @@ impl Command {
             Self::Demo(command) => command.run(),
             Self::Put(command) => command.run(),
             Self::Get(command) => command.run(),
+            Self::Export(command) => command.run(),
             Self::Ls(command) => command.run(),
             Self::Meta(command) => command.run(),
             Self::Generate(command) => command.run(),

@@ -6,7 +6,9 @@
 //! - [`refine()`]: the same image once more, as small as it gets, while nobody waits.
 //! - [`transform()`]: a rendition of another size, shape, format or quality.
 //!
-//! They share what their steps are made of: [`probe()`] and `decode` read, `steps` change pixels, `encode` writes, `quality`
+//! Beside them [`recipe()`] lifts out what a generator wrote into a file, and [`with_text`] writes it into one.
+//!
+//! The verbs share what their steps are made of: [`probe()`] and `decode` read, `steps` change pixels, `encode` writes, `quality`
 //! searches, `label` says where it comes from.
 //!
 //! Synchronous and CPU only: no I/O, no async, no clock but the stopwatches of [`Timings`] and [`Stop`]. The services call it
@@ -25,6 +27,7 @@ mod placeholder;
 mod probe;
 mod provenance;
 mod quality;
+mod recipe;
 mod refine;
 mod score;
 mod steps;
@@ -37,6 +40,7 @@ pub use ingest::{Encoded, Timings, encode};
 pub use limits::Limits;
 pub use probe::{Probe, probe};
 pub use provenance::{Mark, Signer};
+pub use recipe::{recipe, with_text};
 pub use refine::refine;
 pub use stop::Stop;
 pub use transform::{Effort, Rendered, Terms, transform};

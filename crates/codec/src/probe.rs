@@ -48,7 +48,8 @@ pub fn probe(bytes: &[u8], limits: &Limits) -> Result<Probe, Error> {
     Ok(Probe { format, width, height })
 }
 
-fn signature(bytes: &[u8]) -> Option<Format> {
+/// The format that the first bytes say.
+pub(crate) fn signature(bytes: &[u8]) -> Option<Format> {
     match bytes {
         _ if bytes.starts_with(PNG_SIGNATURE) => Some(Format::Png),
         [0xff, 0xd8, 0xff, ..] => Some(Format::Jpeg),

@@ -3,6 +3,7 @@
 //! - [`ImageId`], [`ThreadId`], [`JobId`]: names, checked before anything else is touched.
 //! - [`Digest`]: BLAKE3 of bytes; the strong `ETag` and the content part of an id come from it.
 //! - [`Manifest`]: all that is known of one stored image, the truth; [`Metadata`] is its public face.
+//! - [`Recipe`]: what a generator wrote into a file about how it was made; private.
 //! - [`Variant`]: a rendition of another size, shape, format or quality, as a URL asks for it and as it is stored.
 //! - [`Preconditions`](conditional) and [`ranges`](range): RFC 9110 as pure functions.
 //! - [`CacheKey`], [`CacheStatus`]: how tiers name a response and say what they did.
@@ -28,6 +29,7 @@ mod metadata;
 mod problem;
 pub mod range;
 mod receipt;
+mod recipe;
 mod stats;
 pub mod variant;
 
@@ -42,10 +44,11 @@ pub use event::{
 pub use format::Format;
 pub use id::{ImageId, JobId, ThreadId};
 pub use job::{Concept, Job, JobFailure, JobImage, JobRequest, JobState, QueuedJob, Slot};
-pub use manifest::{BlobName, Derived, Labels, Manifest, Placeholder, Rendition, Source};
+pub use manifest::{BlobName, Derived, Labels, Manifest, Placeholder, PrivateFile, Rendition, Source};
 pub use metadata::{Metadata, MetadataPage};
 pub use problem::Problem;
 pub use receipt::{PurgeRequest, Receipt, Removed};
+pub use recipe::Recipe;
 pub use stats::{CodecStats, EdgeStats, JobStats, Stats, StoreStats, TierStats};
 pub use variant::{Query as VariantQuery, Variant};
 

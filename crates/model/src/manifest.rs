@@ -25,6 +25,12 @@ impl BlobName {
         Self(format!("{role}-{}.{}", digest.short(), format.extension()))
     }
 
+    /// Names a blob of JSON in the same way.
+    #[must_use]
+    pub fn for_json(role: &'static str, digest: &Digest) -> Self {
+        Self(format!("{role}-{}.json", digest.short()))
+    }
+
     /// The name as text: one path segment.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -102,6 +108,17 @@ pub struct Source {
     pub digest: Digest,
 }
 
+/// A file beside an image that nobody is served; private.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrivateFile {
+    /// The blob's name.
+    pub file: BlobName,
+    /// Its size.
+    pub bytes: u64,
+    /// Its digest.
+    pub digest: Digest,
+}
+
 /// One servable form of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rendition {
@@ -159,6 +176,9 @@ pub struct Manifest {
     pub created_at: Timestamp,
     /// The bytes as they came.
     pub source: Source,
+    /// What their generator wrote into them ([`Recipe`](crate::Recipe)); not in the manifest itself, for a list would carry it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<PrivateFile>,
     /// The bytes that are served.
     pub image: Rendition,
     /// Whether the bytes that are served are the smallest that were found for them.
@@ -209,13 +229,22 @@ impl Manifest {
 
     /// Every blob that the manifest names, the source first.
     pub fn files(&self) -> impl Iterator<Item = &BlobName> {
-        [&self.source.file, &self.image.file].into_iter().chain(self.variants.iter().map(|it| &it.rendition.file))
+        self.blobs().map(|(file, _)| file)
+    }
+
+    /// Every blob that the manifest names with its digest, the source first.
+    pub fn blobs(&self) -> impl Iterator<Item = (&BlobName, &Digest)> {
+        let (source, image) = (&self.source, &self.image);
+        let recipe = self.recipe.iter().map(|it| (&it.file, &it.digest));
+        let variants = self.variants.iter().map(|it| (&it.rendition.file, &it.rendition.digest));
+        [(&source.file, &source.digest), (&image.file, &image.digest)].into_iter().chain(recipe).chain(variants)
     }
 
     /// The bytes of every blob that the manifest names.
     #[must_use]
     pub fn stored_bytes(&self) -> u64 {
-        self.source.bytes + self.image.bytes + self.variants.iter().map(|it| it.rendition.bytes).sum::<u64>()
+        let recipe = self.recipe.as_ref().map_or(0, |it| it.bytes);
+        self.source.bytes + recipe + self.image.bytes + self.variants.iter().map(|it| it.rendition.bytes).sum::<u64>()
     }
 }
 
@@ -229,7 +258,10 @@ mod tests {
             assert!(BlobName::try_from(bad.to_owned()).is_err(), "{bad}");
         }
         let name = BlobName::for_content("image", &Digest::of(b"x"), Format::Webp);
-        assert_eq!(BlobName::try_from(name.as_str().to_owned()).unwrap(), name);
+        let json = BlobName::for_json("recipe", &Digest::of(b"x"));
+        for name in [name, json] {
+            assert_eq!(BlobName::try_from(name.as_str().to_owned()).unwrap(), name);
+        }
     }
 
     #[test]

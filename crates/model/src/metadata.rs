@@ -1,7 +1,7 @@
 //! Metadata: the public face of a manifest, as JSON.
 //!
-//! It leaves out all that is private: the source's name and digest, file names, and the prompt unless the reader
-//! holds the token. The same JSON answers an upload, a list, and fills events.
+//! It leaves out all that is private: the source's name and digest, file names, and the prompt with its seed and recipe unless
+//! the reader holds the token. The same JSON answers an upload, a list, and fills events.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,12 @@ pub struct Metadata {
     /// The prompt; absent unless the reader may see it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
+    /// The number that chose it among the pictures of its prompt; absent unless it is known and the reader may see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// Whether what a generator wrote into the file is kept; absent unless it is and the reader may see it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recipe: bool,
     /// The model that made it.
     pub model: Option<String>,
     /// Whether a machine made it.
@@ -74,7 +80,7 @@ impl PublicVariant {
 }
 
 impl Metadata {
-    /// Tells the public part of a manifest, without the prompt.
+    /// Tells the public part of a manifest, without the prompt and what goes with it.
     ///
     /// `public_base` is put before the path `/api/images/{id}`; empty gives a same-origin URL.
     #[must_use]
@@ -89,6 +95,8 @@ impl Metadata {
             style,
             title,
             prompt: None,
+            seed: None,
+            recipe: false,
             model,
             generated,
             cached: true,
@@ -103,10 +111,11 @@ impl Metadata {
         }
     }
 
-    /// Tells the public part and the prompt, for one who may see it.
+    /// Tells the public part and the prompt, its seed, and whether there is a recipe, for one who may see them.
     #[must_use]
     pub fn with_prompt(manifest: &Manifest, public_base: &str) -> Self {
-        Self { prompt: manifest.labels.prompt.clone(), ..Self::public(manifest, public_base) }
+        let Labels { prompt, seed, .. } = manifest.labels.clone();
+        Self { prompt, seed, recipe: manifest.recipe.is_some(), ..Self::public(manifest, public_base) }
     }
 }
 

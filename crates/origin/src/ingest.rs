@@ -2,8 +2,9 @@
 //!
 //! 1. Probe: limits are checked from the header, before any pixel is allocated.
 //! 2. Name it, unless the caller has; the same bytes already under that name end it here.
-//! 3. Encode, in the pool; where another image was made of the same bytes, its own are shared instead.
-//! 4. Commit: blobs, then the manifest. A replaced image is purged from every tier.
+//! 3. Lift, in the pool, what a generator wrote into it ([`crate::recipe`]); it gives the labels that nobody else gave.
+//! 4. Encode, in the pool; where another image was made of the same bytes, its own are shared instead.
+//! 5. Commit: blobs, then the manifest. A replaced image is purged from every tier.
 
 use bytes::Bytes;
 use orbit_codec::{Effort, Encoded, Stop};
@@ -11,6 +12,7 @@ use orbit_model::{BlobName, Digest, Format, ImageId, Labels, Manifest, PurgeRequ
 use orbit_store::{Committed, Expect};
 
 use crate::pool::Place;
+use crate::recipe::Lifted;
 use crate::{Error, Origin};
 
 /// An image that wants in.
@@ -56,7 +58,8 @@ impl Origin {
             Err(orbit_store::Error::NotFound) => {}
             Err(error) => return Err(error.into()),
         }
-        if let Some(twin) = self.twin(&digest, &labels).await? {
+        let (recipe, labels) = self.lift(source.clone(), labels, place).await?;
+        if let Some(twin) = self.twin(&digest, &labels, &recipe).await? {
             let from = twin.id.clone();
             let (created_at, variants) = (self.now(), Vec::new());
             let manifest = Manifest { id: id.clone(), labels: labels.clone(), created_at, revision, variants, ..twin };
@@ -68,15 +71,16 @@ impl Origin {
             }
         }
         let encoded = self.encode(source.clone(), &labels, place).await?;
-        let (manifest, blobs) = self.describe(id, labels, (source, digest), encoded);
-        let manifest = Manifest { revision, ..manifest };
+        let (manifest, mut blobs) = self.describe(id, labels, (source, digest), encoded);
+        let manifest = Manifest { revision, recipe: recipe.as_ref().map(|it| it.named.clone()), ..manifest };
+        blobs.extend(recipe.map(|it| (it.named.file, it.json)));
         let origin = self.clone();
         self.detached(async move { origin.commit(manifest, Blobs::New(blobs), expect).await }).await
     }
 
-    /// An image that was made of the same bytes and is served as this one would be: what is stored of it need not be stored
-    /// again.
-    async fn twin(&self, digest: &Digest, labels: &Labels) -> Result<Option<Manifest>, Error> {
+    /// An image that was made of the same bytes, is served as this one would be and has the same recipe, which one that was
+    /// stored by an older release lacks: what is stored of it need not be stored again.
+    async fn twin(&self, digest: &Digest, labels: &Labels, recipe: &Option<Lifted>) -> Result<Option<Manifest>, Error> {
         // Whether another is signed as this one would be is not known of it.
         if self.config().signer.is_some() {
             return Ok(None);
@@ -84,7 +88,8 @@ impl Origin {
         let Some(id) = self.store().find_source(digest).await? else { return Ok(None) };
         match self.store().manifest(&id).await {
             Ok(twin) => {
-                let alike = twin.refined || twin.image.quality == self.config().quality.get();
+                let alike = (twin.refined || twin.image.quality == self.config().quality.get())
+                    && twin.recipe.as_ref() == recipe.as_ref().map(|it| &it.named);
                 Ok(Some(twin).filter(|twin| alike && twin.labels.generated == labels.generated))
             }
             Err(orbit_store::Error::NotFound | orbit_store::Error::Corrupt { .. }) => Ok(None),
@@ -141,6 +146,7 @@ impl Origin {
                 bytes: source.len() as u64,
                 digest,
             },
+            recipe: None,
             image: Rendition {
                 file: BlobName::for_content("image", &image_digest, Format::Webp),
                 format: Format::Webp,

@@ -2,7 +2,7 @@
 //!
 //! - [`Origin`]: the service; [`Origin::router`] has its routes.
 //! - in: `upload` (bodies in any form; `fetch` brings what is only named by a URL) -> `ingest` (codec, then store) -> the manifest is the answer.
-//! - out: `image` (bytes; `variants` derives what is not there), `metadata` (JSON), `events` (a thread's stream).
+//! - out: `image` (bytes; `variants` derives what is not there), `metadata` (JSON), `recipe` (for the owner), `events` (a thread's stream).
 //! - behind: `background` makes what is served smaller, and variants ahead of time, while nobody waits ([`Origin::tend`]).
 //! - generation: `jobs` (accept, join, cancel, resume), also by `openai` -> `generate` (a [`Generator`] draws, `ingest` stores).
 //! - away: `purge` (truth first, then the [`Copies`], then the receipt).
@@ -29,6 +29,7 @@ mod next_image;
 mod openai;
 mod pool;
 mod purge;
+mod recipe;
 mod routes;
 mod upload;
 mod variants;

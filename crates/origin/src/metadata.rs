@@ -1,6 +1,6 @@
 //! `GET /images/{id}/meta` and `GET /images`: what is known of images, as JSON.
 //!
-//! The prompt is told only to who may write, as [`orbit_model::Access`] decides, and so is a list that names no thread:
+//! The prompt, with its seed and whether there is a recipe, is told only to who may write, as [`orbit_model::Access`] decides, and so is a list that names no thread:
 //! a list of everything is for the operator.
 
 use axum::Json;
@@ -59,12 +59,12 @@ pub(crate) async fn list(
 impl Origin {
     /// Whether the asker may see prompts: who may write, and without a token nobody behind a proxy, which asks under its
     /// own name for whoever came to it.
-    fn trusts(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+    pub(crate) fn trusts(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         let access = &self.0.parts.access;
         access.check(uri, headers).is_ok() && (access.has_token() || !headers.contains_key(VIA))
     }
 
-    /// The public face of a manifest, with the prompt for who may see it.
+    /// The public face of a manifest, with the prompt and what goes with it for who may see them.
     pub(crate) fn metadata(&self, manifest: &Manifest, trusted: bool) -> Metadata {
         let base = &self.config().public_base_url;
         if trusted { Metadata::with_prompt(manifest, base) } else { Metadata::public(manifest, base) }

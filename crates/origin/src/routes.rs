@@ -7,7 +7,7 @@ use axum::routing::{get, post};
 use http::request::Parts;
 use orbit_model::variant::next_image;
 
-use crate::{Error, Origin, events, guard, health, image, jobs, metadata, openai, purge, upload};
+use crate::{Error, Origin, events, guard, health, image, jobs, metadata, openai, purge, recipe, upload};
 
 impl Origin {
     /// The routes of the service.
@@ -17,6 +17,7 @@ impl Origin {
             .route("/images", get(metadata::list).post(upload::post))
             .route("/images/{id}", image)
             .route("/images/{id}/meta", get(metadata::get))
+            .route("/images/{id}/recipe", get(recipe::get))
             .route(next_image::PATH, get(crate::next_image::get))
             .route("/purge", post(purge::post))
             .route("/generations", post(jobs::routes::post))

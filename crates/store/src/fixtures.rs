@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use orbit_model::{BlobName, Digest, Format, ImageId, Labels, Manifest, Placeholder, Rendition, Source};
+use orbit_model::{BlobName, Digest, Format, ImageId, Labels, Manifest, Placeholder, PrivateFile, Rendition, Source};
 
 use crate::{Committed, Error, Expect, Store};
 
@@ -47,6 +47,7 @@ pub(crate) fn image(name: &str, content: &str) -> Image {
             bytes: source.len() as u64,
             digest: source_digest,
         },
+        recipe: None,
         image: Rendition {
             file: file.clone(),
             format: Format::Webp,
@@ -71,6 +72,15 @@ impl Image {
 
     pub(crate) fn of_style(mut self, style: &str) -> Self {
         self.manifest.labels.style = Some(style.to_owned());
+        self
+    }
+
+    pub(crate) fn with_recipe(mut self, recipe: &'static str) -> Self {
+        let json = Bytes::from(recipe);
+        let digest = Digest::of(&json);
+        let file = BlobName::for_json("recipe", &digest);
+        self.manifest.recipe = Some(PrivateFile { file: file.clone(), bytes: json.len() as u64, digest });
+        self.blobs.push((file, json));
         self
     }
 

@@ -29,6 +29,10 @@ export interface ImageMetadata {
   title: string | null;
   /** Absent where the reader may not see it, and in every event. */
   prompt?: string;
+  /** Absent as the prompt is, and where it is not known. */
+  seed?: number;
+  /** Present as the prompt is, and only where there is one: `GET /images/{id}/recipe` has it. */
+  recipe?: true;
   model: string | null;
   /** True for an image made by a generator. */
   generated: boolean;
@@ -61,8 +65,8 @@ export interface ImageVariant {
   bytes: number;
 }
 
-/** Metadata as events carry it: never with a prompt. */
-export type EventImage = Omit<ImageMetadata, "prompt">;
+/** Metadata as events carry it: never with a prompt, or what goes with it. */
+export type EventImage = Omit<ImageMetadata, "prompt" | "seed" | "recipe">;
 
 /** A page of images, newest first. */
 export interface ImageList {

@@ -85,6 +85,7 @@ fn describe(number: usize, source: &[u8], encoded: Encoded) -> Result<(Manifest,
             bytes: source.len() as u64,
             digest,
         },
+        recipe: None,
         image: Rendition {
             file: BlobName::for_content("image", &webp_digest, Format::Webp),
             format: Format::Webp,

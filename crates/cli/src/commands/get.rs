@@ -127,7 +127,7 @@ fn millis(duration: Duration) -> f64 {
 }
 
 /// Writes beside the file first, so that nobody ever opens half an image.
-fn save(reader: &mut impl std::io::Read, file: &Path) -> anyhow::Result<u64> {
+pub(super) fn save(reader: &mut impl std::io::Read, file: &Path) -> anyhow::Result<u64> {
     let mut name = file.as_os_str().to_owned();
     name.push(".part");
     let part = PathBuf::from(name);

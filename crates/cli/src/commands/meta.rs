@@ -40,7 +40,7 @@ fn fetch(client: &Client, id: &ImageId) -> Result<Value, Failure> {
 
 /// Name and value of every field, the best known ones first and in a form for people.
 fn rows(metadata: &Value) -> Vec<Vec<String>> {
-    let first = ["id", "url", "title", "style", "thread_id", "prompt", "model", "created_at"];
+    let first = ["id", "url", "title", "style", "thread_id", "prompt", "seed", "recipe", "model", "created_at"];
     let fields = metadata.as_object().into_iter().flatten();
     let mut rows: Vec<_> = fields.flat_map(|(name, value)| field(name, value)).collect();
     let place = |row: &Vec<String>| first.iter().position(|name| row.first().is_some_and(|field| field == name));

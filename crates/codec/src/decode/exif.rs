@@ -1,7 +1,8 @@
-//! The one Exif tag that changes how an image looks: orientation (Exif 3.0, section 4.6.5.1.6).
+//! The one Exif tag that changes how an image looks: orientation (Exif 3.0, section 4.6.5.1.6); and the walk over a block's
+//! directories, which [`crate::recipe`] goes too.
 //!
-//! The decoders hand in the raw block. It is hostile input, so that only the first directory is walked, nothing is
-//! allocated, and whatever is not understood means "as stored". No other tag is ever read.
+//! The decoders hand in the raw block. It is hostile input, so that no directory is followed to the next, nothing is
+//! allocated, and whatever is not understood means "as stored". The decoders read no other tag.
 
 use crate::steps::orient::Orientation;
 
@@ -15,28 +16,68 @@ pub(crate) fn orientation(block: Option<&[u8]>) -> Orientation {
 }
 
 fn find(block: &[u8]) -> Option<Orientation> {
-    let tiff = Tiff::open(block.strip_prefix(b"Exif\0\0").unwrap_or(block))?;
-    let directory = usize::try_from(tiff.u32(4)?).ok()?;
-    let entries = usize::from(tiff.u16(directory)?);
-    (0..entries)
-        .map_while(|index| directory.checked_add(2 + index * ENTRY_BYTES))
-        .find(|&entry| tiff.u16(entry) == Some(ORIENTATION) && tiff.u16(entry + 2) == Some(SHORT))
-        .and_then(|entry| Orientation::from_exif(tiff.u16(entry + 8)?))
+    let tiff = Tiff::open(block)?;
+    tiff.entries(tiff.first_directory()?)
+        .find(|entry| entry.tag == ORIENTATION && entry.kind == SHORT)
+        .and_then(|entry| Orientation::from_exif(tiff.u16(entry.at + 8)?))
 }
 
 /// Numbers of a TIFF structure, in the byte order that its first two bytes name.
-struct Tiff<'a> {
+pub(crate) struct Tiff<'a> {
     bytes: &'a [u8],
     big_endian: bool,
 }
 
+/// One entry of a directory; what it says of itself is not checked.
+pub(crate) struct Entry {
+    pub(crate) tag: u16,
+    /// The type of its values, by its number.
+    pub(crate) kind: u16,
+    /// How many values there are.
+    count: u32,
+    /// Where it lies.
+    at: usize,
+}
+
 impl<'a> Tiff<'a> {
-    fn open(bytes: &'a [u8]) -> Option<Self> {
+    /// Opens an Exif block, with or without its `Exif\0\0` prefix.
+    pub(crate) fn open(block: &'a [u8]) -> Option<Self> {
+        let bytes = block.strip_prefix(b"Exif\0\0").unwrap_or(block);
         match bytes {
             [b'I', b'I', 42, 0, ..] => Some(Self { bytes, big_endian: false }),
             [b'M', b'M', 0, 42, ..] => Some(Self { bytes, big_endian: true }),
             _ => None,
         }
+    }
+
+    pub(crate) fn is_big_endian(&self) -> bool {
+        self.big_endian
+    }
+
+    /// Where the first directory lies.
+    pub(crate) fn first_directory(&self) -> Option<usize> {
+        usize::try_from(self.u32(4)?).ok()
+    }
+
+    /// The entries of the directory at a place, as far as they lie in the block.
+    pub(crate) fn entries(&self, directory: usize) -> impl Iterator<Item = Entry> {
+        let entries = self.u16(directory).map_or(0, usize::from);
+        (0..entries).map_while(move |index| {
+            let at = directory.checked_add(2 + index * ENTRY_BYTES)?;
+            Some(Entry { tag: self.u16(at)?, kind: self.u16(at + 2)?, count: self.u32(at + 4)?, at })
+        })
+    }
+
+    /// The bytes of an entry's values, each of which has this many; up to four lie in the entry itself.
+    pub(crate) fn value(&self, entry: &Entry, width: usize) -> Option<&'a [u8]> {
+        let length = usize::try_from(entry.count).ok()?.checked_mul(width)?;
+        let start = if length <= 4 { entry.at + 8 } else { self.offset(entry)? };
+        self.bytes.get(start..start.checked_add(length)?)
+    }
+
+    /// The place that an entry names.
+    pub(crate) fn offset(&self, entry: &Entry) -> Option<usize> {
+        usize::try_from(self.u32(entry.at + 8)?).ok()
     }
 
     fn u16(&self, at: usize) -> Option<u16> {

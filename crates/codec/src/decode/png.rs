@@ -1,6 +1,6 @@
 //! PNG, by the crate `png`: every depth and colour type, interlaced or not; of an APNG its first image.
 //!
-//! Samples of 16 bits are cut to 8, which is what is written later anyway. Text chunks are skipped unread, and what
+//! Samples of 16 bits are cut to 8, which is what is written later anyway. Text chunks are skipped unread (`recipe` is who reads them), and what
 //! a compressed profile may unfold to is bounded. What else than a profile says what the numbers mean becomes one.
 
 mod meaning;

@@ -10,6 +10,7 @@ use crate::Error;
 const SOI: u8 = 0xd8;
 const EOI: u8 = 0xd9;
 const SOS: u8 = 0xda;
+const APP1: u8 = 0xe1;
 
 /// Progressive files have about ten scans. Each costs a pass over all coefficients, however few bytes it has, so
 /// that without a bound a small file could hold a core for minutes.
@@ -70,6 +71,13 @@ pub(crate) fn size(bytes: &[u8]) -> Result<Option<(u32, u32)>, Error> {
         return Err(Error::Unsupported(reason.to_owned()));
     }
     Ok(Some((u16::from_be_bytes([w1, w0]).into(), u16::from_be_bytes([h1, h0]).into())))
+}
+
+/// The payload of the segment that holds Exif, if there is one before the first scan.
+pub(crate) fn exif(bytes: &[u8]) -> Option<&[u8]> {
+    let mut head = segments(bytes).take_while(|segment| !matches!(segment.marker, SOS | EOI));
+    head.find(|segment| segment.marker == APP1 && segment.payload.starts_with(b"Exif\0\0"))
+        .map(|segment| segment.payload)
 }
 
 /// Refuses a stream that is cut off, since the decoder would fill the rest with grey, and one with too many scans.

@@ -4,7 +4,7 @@
 //! go at any moment, and then has a blob either before it is linked, which ends the adoption, or after, which changes
 //! nothing.
 
-use orbit_model::{BlobName, Digest, ImageId, Manifest};
+use orbit_model::{Digest, ImageId, Manifest};
 
 use super::commit::Blobs;
 use super::{Committed, Expect, Parts, Store};
@@ -38,8 +38,8 @@ impl Parts {
             Err(Error::Corrupt { .. }) => return Err(Error::NotFound),
             other => other?,
         };
-        for (name, digest) in blobs_of(manifest) {
-            if !blobs_of(&other).any(|blob| blob == (name, digest)) {
+        for (name, digest) in manifest.blobs() {
+            if !other.blobs().any(|blob| blob == (name, digest)) {
                 return Err(Error::NotFound);
             }
             let bytes = self.blobs.get(from, File::Blob(name)).await?;
@@ -50,10 +50,4 @@ impl Parts {
         }
         Ok(())
     }
-}
-
-fn blobs_of(manifest: &Manifest) -> impl Iterator<Item = (&BlobName, &Digest)> {
-    let variants = manifest.variants.iter().map(|it| (&it.rendition.file, &it.rendition.digest));
-    let (source, image) = (&manifest.source, &manifest.image);
-    [(&source.file, &source.digest), (&image.file, &image.digest)].into_iter().chain(variants)
 }

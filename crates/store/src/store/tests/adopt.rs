@@ -28,6 +28,27 @@ async fn an_adopted_image_is_like_one_that_was_brought() {
 }
 
 #[tokio::test]
+async fn a_recipe_goes_with_its_image_through_adoption_change_and_replacement() {
+    let (store, root) = open().await;
+    let fox = image("fox", "a fox").with_recipe("{}");
+    let recipe = fox.manifest.recipe.clone().unwrap();
+    commit_new(&store, &fox).await;
+    let bare = store.adopt(image("bare", "a fox").manifest, &id("fox"), Expect::New).await.unwrap();
+    assert_eq!(bare, Committed::Created, "nobody need take all of it");
+    let twin = image("twin", "a fox").with_recipe("{}").manifest;
+    let of_bare = store.adopt(twin.clone(), &id("bare"), Expect::New).await;
+    assert!(matches!(of_bare, Err(Error::NotFound)), "who has no recipe cannot hand one on: {of_bare:?}");
+    assert_eq!(store.adopt(twin, &id("fox"), Expect::New).await.unwrap(), Committed::Created);
+    store.erase(&id("fox")).await.unwrap();
+    store.amend(&id("twin"), Vec::new(), |manifest| Ok(Manifest { refined: true, ..manifest })).await.unwrap();
+    assert_eq!(store.blob(&id("twin"), &recipe.file, recipe.bytes).await.unwrap(), "{}");
+    let expect = Expect::Replacing(fox.manifest.image.digest);
+    image("twin", "a better fox").commit(&store, expect).await.unwrap();
+    assert!(store.blob(&id("twin"), &recipe.file, recipe.bytes).await.is_err());
+    assert_eq!(files_of(&root).len(), 6);
+}
+
+#[tokio::test]
 async fn erasing_one_owner_frees_nothing_that_another_has() {
     let (store, root) = open().await;
     let fox = image("fox", "a fox");
