@@ -87,6 +87,11 @@ impl Exchange {
         Self { stream, read: Vec::new(), chunks: Chunks::default(), body: Vec::new(), scanned: 0, room: LEAST_ROOM }
     }
 
+    /// The port at this end.
+    pub(crate) fn port(&self) -> Result<u16> {
+        Ok(self.stream.local_addr()?.port())
+    }
+
     /// Sends a request.
     pub(crate) async fn send(&mut self, request: &[u8]) -> Result<()> {
         Ok(self.stream.write_all(request).await?)

@@ -88,6 +88,8 @@ enum Command {
     PixelsPlaceholder(pixels::Arguments),
     /// From a picture's last byte at the backend to the event and to the first hit.
     GenerateLatency(commands::generate_latency::Arguments),
+    /// One event to thousands of subscribers: delivery, CPU, memory.
+    FanOut(commands::fan_out::Arguments),
     /// Backend calls of a hundred equal requests, and the overhead of a hundred different ones.
     GenerateOnce(commands::generate_once::Arguments),
     /// Puts the tables of bench/results/ between the markers in README.md and docs/.
@@ -115,6 +117,7 @@ fn main() -> Result<()> {
         Command::PixelsServe(arguments) => pixels::serve::run(&arguments),
         Command::PixelsPlaceholder(arguments) => pixels::placeholder::run(&arguments),
         Command::GenerateLatency(arguments) => commands::generate_latency::run(&arguments),
+        Command::FanOut(arguments) => commands::fan_out::run(&arguments),
         Command::GenerateOnce(arguments) => commands::generate_once::run(&arguments),
         Command::Figures => commands::figures::run(),
     }
