@@ -1,7 +1,8 @@
 //! Clients: as many HTTP clients as a storm needs, each with a connection that is open before any of them asks.
 //!
 //! wrk can't let thousands go at one moment, nor stop after so many requests; this can, and looks at each answer. It is not made to
-//! be quick: what a server costs is measured with wrk. `storms` and `entry-cost` use it.
+//! be quick: what a server costs is measured with wrk. `storms` and `entry-cost` use it, and
+//! `exchange` opens its connections by it.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -87,6 +88,11 @@ pub(crate) async fn ask_at_once(clients: Vec<Client>, path: &str) -> Vec<Result<
 }
 
 impl Client {
+    /// Its connection, before anything was asked.
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
     /// Sends requests in one write, without waiting for answers.
     pub(crate) async fn send(&mut self, paths: &[String]) -> Result<()> {
         let request = |path: &String| format!("GET {path} HTTP/1.1\r\nHost: orbit.test\r\n\r\n");

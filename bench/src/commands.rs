@@ -2,7 +2,10 @@
 
 pub(crate) mod disk_engines;
 pub(crate) mod entry_cost;
+pub(crate) mod fan_out;
 pub(crate) mod figures;
+pub(crate) mod generate_latency;
+pub(crate) mod generate_once;
 pub(crate) mod hit_cost;
 pub(crate) mod hit_ratio;
 pub(crate) mod ingest;

@@ -4,16 +4,18 @@
 //! commit; `figures` then puts the tables into the docs. `bench/README.md` tells how to run them.
 //!
 //! From the top down: `commands` take measurements; `baseline`, `orbit` and `caches` start what is measured (as `peer`s),
-//! `limit` is the least to measure them by; `measure` joins `load` and `cpu`; `trace` replays requests against caches; `lab`
+//! `limit` is the least to measure them by; `backend` draws for Orbit, and `exchange` asks and listens; `measure` joins `load` and `cpu`; `trace` replays requests against caches; `lab`
 //! encodes pictures beside other libraries;
 //! `results`, `table`, `plot` and `figures` keep and show what came out.
 
 mod ask;
+mod backend;
 mod baseline;
 mod caches;
 mod clients;
 mod commands;
 mod cpu;
+mod exchange;
 mod figures;
 mod fill;
 mod lab;
@@ -84,6 +86,12 @@ enum Command {
     PixelsServe(pixels::Arguments),
     /// What a placeholder costs.
     PixelsPlaceholder(pixels::Arguments),
+    /// From a picture's last byte at the backend to the event and to the first hit.
+    GenerateLatency(commands::generate_latency::Arguments),
+    /// One event to thousands of subscribers: delivery, CPU, memory.
+    FanOut(commands::fan_out::Arguments),
+    /// Backend calls of a hundred equal requests, and the overhead of a hundred different ones.
+    GenerateOnce(commands::generate_once::Arguments),
     /// Puts the tables of bench/results/ between the markers in README.md and docs/.
     Figures,
 }
@@ -108,6 +116,9 @@ fn main() -> Result<()> {
         Command::PixelsAuto(arguments) => pixels::auto::run(&arguments),
         Command::PixelsServe(arguments) => pixels::serve::run(&arguments),
         Command::PixelsPlaceholder(arguments) => pixels::placeholder::run(&arguments),
+        Command::GenerateLatency(arguments) => commands::generate_latency::run(&arguments),
+        Command::FanOut(arguments) => commands::fan_out::run(&arguments),
+        Command::GenerateOnce(arguments) => commands::generate_once::run(&arguments),
         Command::Figures => commands::figures::run(),
     }
 }

@@ -1,6 +1,6 @@
-//! Measure: one load with the servers' CPU beside it, and the median of several.
+//! Measure: one load with the servers' CPU beside it, and the median and the percentiles of several values.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,46 @@ pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
     sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
 }
 
+/// The value that `share` of the values do not exceed, as it was measured (nearest rank); not a number where there is none.
+pub(crate) fn percentile(values: &[f64], share: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let rank = (share * sorted.len() as f64).ceil() as usize;
+    sorted.get(rank.max(1) - 1).copied().unwrap_or(f64::NAN)
+}
+
+/// The time of `servers` and of everything else but this process and its children, since the start of this value.
+#[derive(Clone, Debug)]
+pub(crate) struct Spending {
+    servers: Vec<u32>,
+    since: Instant,
+    before: [Duration; 3],
+}
+
+impl Spending {
+    /// Begins to count the time of these processes, which this one has started.
+    pub(crate) fn begin(servers: &[u32]) -> Result<Self> {
+        Ok(Self { servers: servers.to_vec(), since: Instant::now(), before: Self::clocks(servers)? })
+    }
+
+    /// User and system time of the servers in milliseconds, and how many processors others kept busy meanwhile.
+    pub(crate) fn end(&self) -> Result<(f64, f64)> {
+        let after = Self::clocks(&self.servers)?;
+        let [servers, ours, machine] = std::array::from_fn(|at| after[at].saturating_sub(self.before[at]));
+        let others = machine.saturating_sub(ours).as_secs_f64() / self.since.elapsed().as_secs_f64();
+        Ok((servers.as_secs_f64() * 1e3, others))
+    }
+
+    fn clocks(servers: &[u32]) -> Result<[Duration; 3]> {
+        Ok([cpu::of_trees(servers)?, cpu::of_trees(&[std::process::id()])?, cpu::of_machine()?])
+    }
+}
+
+/// A duration in milliseconds.
+pub(crate) fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,5 +91,14 @@ mod tests {
         assert_eq!(median([4.0, 1.0, 2.0, 3.0].into_iter()), 2.0);
         assert_eq!(median([7.0].into_iter()), 7.0);
         assert!(median(std::iter::empty()).is_nan());
+    }
+
+    #[test]
+    fn a_percentile_is_a_value_that_was_measured() {
+        let values: Vec<f64> = (1..=200).rev().map(f64::from).collect();
+        for (share, value) in [(0.5, 100.0), (0.99, 198.0), (1.0, 200.0), (0.0, 1.0)] {
+            assert_eq!(percentile(&values, share), value, "{share}");
+        }
+        assert!(percentile(&[], 0.5).is_nan());
     }
 }

@@ -31,6 +31,13 @@ impl Orbit {
         Self::start("serve", &["--data-dir".as_ref(), store], logs)
     }
 
+    /// A role over the store in `store`, with these flags too.
+    pub(crate) fn over(role: &str, store: &Path, flags: &[&str], logs: &Path) -> Result<Self> {
+        let mut arguments: Vec<&Path> = vec!["--data-dir".as_ref(), store];
+        arguments.extend(flags.iter().map(Path::new));
+        Self::start(role, &arguments, logs)
+    }
+
     /// The origin alone.
     pub(crate) fn origin(store: &Path, logs: &Path) -> Result<Self> {
         Self::start("origin", &["--data-dir".as_ref(), store], logs)
