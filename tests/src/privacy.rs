@@ -147,6 +147,25 @@ fn a_recipe_is_told_to_its_owner_and_kept_by_nobody() {
 }
 
 #[test]
+fn an_image_of_a_release_that_kept_no_recipes_does_not_keep_them_from_its_equals() {
+    let folder = Folder::new();
+    let server = Launch::serve(&folder).start();
+    let source = trouble("canaries.png");
+    server.client.put("/images/old", &source).expect(201);
+    server.stop();
+    let path = folder.images()["old"].join("manifest.json");
+    let mut manifest: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    manifest.as_object_mut().unwrap().remove("recipe").unwrap();
+    std::fs::write(&path, manifest.to_string()).unwrap();
+    let server = Launch::serve(&folder).start();
+    server.client.get("/images/old/recipe").expect_problem(404, "not_found");
+    let new = server.client.put("/images/new", &source).expect(201).json();
+    assert_eq!(new["recipe"], true);
+    assert!(server.client.get("/images/new/recipe").expect(200).text().contains("CANARY-WORKFLOW"));
+    assert_eq!(server.client.get("/images/old").expect(200).body, server.client.get("/images/new").body);
+}
+
+#[test]
 fn without_a_token_recipes_are_for_programs_of_this_machine() {
     let folder = Folder::new();
     let server = Launch::serve(&folder).start();

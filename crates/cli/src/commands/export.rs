@@ -175,7 +175,7 @@ mod tests {
             "/images/lifted/recipe" => json(serde_json::json!({
                 "parameters": null, "prompt": "{}", "workflow": null, "user_comment": "a fox\nSteps: 2", "seed": 4,
             })),
-            "/images/drawn/meta" => json(known),
+            "/images/drawn/meta" | "/images/odd/meta" => json(known),
             "/images/secret/recipe" => problem(StatusCode::UNAUTHORIZED, "unauthorized", "no"),
             target if target.ends_with("?fm=png") => {
                 let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", png.len());

@@ -1,5 +1,5 @@
 //! The one Exif tag that changes how an image looks: orientation (Exif 3.0, section 4.6.5.1.6); and the walk over a block's
-//! directories, which [`crate::recipe`] goes too.
+//! directories, which `recipe` goes too.
 //!
 //! The decoders hand in the raw block. It is hostile input, so that no directory is followed to the next, nothing is
 //! allocated, and whatever is not understood means "as stored". The decoders read no other tag.
