@@ -114,7 +114,7 @@ async fn tell(subscribers: usize, events: usize, stall: bool, idle: Duration) ->
     let backend = Backend::start(std::slice::from_ref(&png), Duration::ZERO).await?;
     let folder = tempfile::Builder::new().prefix("orbit-bench-").tempdir()?;
     // The one that never reads is to be there to the end.
-    let flags = ["--openai-base-url", &backend.base_url(), "--stall-timeout", "1h"];
+    let flags = ["--openai-base-url", &backend.base_url(), "--stall-timeout", "1h", "--generation-workers", "16"];
     let serve = Orbit::over("serve", &folder.path().join("store"), &flags, folder.path())?;
     let address = exchange::address(&serve.origin)?;
     for number in 0..events {
@@ -179,14 +179,14 @@ impl Hall {
     async fn event(&mut self, asking: &mut Exchange, number: usize) -> Result<Vec<f64>> {
         let since = Instant::now();
         asking.send(&exchange::request("DELETE", &format!("/images/told-{number}"))).await?;
+        let (head, _) = asking.answer().await?;
+        ensure!(head.status == 200, "a deletion was answered with {}", head.status);
         let mut took = Vec::with_capacity(self.subscribers);
         while took.len() < self.subscribers {
             let heard = tokio::time::timeout(PATIENCE, self.heard.recv()).await;
             let at = heard.context("a subscriber was not told")?.context("all subscribers are gone")??;
             took.push(milliseconds(at - since));
         }
-        let (head, _) = asking.answer().await?;
-        ensure!(head.status == 200, "a deletion was answered with {}", head.status);
         Ok(took)
     }
 }

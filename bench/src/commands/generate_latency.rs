@@ -156,11 +156,11 @@ impl Stage<'_> {
             (first..first + count).map(|number| json!({ "prompt": format!("picture {number}") })).collect();
         let asked = exchange::post("/generations", &json!({ "thread_id": "latency", "concepts": concepts }));
         self.asking.send(&asked).await?;
-        let mut views = JoinSet::new();
-        let events = tokio::time::timeout(PATIENCE, self.follow(&mut views)).await.context("a job took too long")??;
         let (head, body) = self.asking.answer().await?;
         ensure!(head.status == 202, "a job was answered with {}", head.status);
         let job: Job = serde_json::from_slice(&body)?;
+        let mut views = JoinSet::new();
+        let events = tokio::time::timeout(PATIENCE, self.follow(&mut views)).await.context("a job took too long")??;
         let mut viewed = HashMap::new();
         while let Some(view) = views.join_next().await {
             let (viewer, id, at, hit) = view??;

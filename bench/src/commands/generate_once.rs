@@ -206,6 +206,10 @@ async fn post_all(address: SocketAddr, jobs: usize, side: u32, listener: &mut Ex
             Ok(())
         });
     }
+    // Their answers come long before the last job ends.
+    while let Some(posted) = posting.join_next().await {
+        posted??;
+    }
     let (mut done, mut last) = (0, since);
     while done < jobs {
         let told = listener.next_event().await?.context("the thread's stream ended")?;
@@ -214,9 +218,6 @@ async fn post_all(address: SocketAddr, jobs: usize, side: u32, listener: &mut Ex
             "concept_failed" => bail!("a concept failed: {}", told.data),
             _ => {}
         }
-    }
-    while let Some(posted) = posting.join_next().await {
-        posted??;
     }
     Ok(last - since)
 }
