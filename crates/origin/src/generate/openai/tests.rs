@@ -96,7 +96,7 @@ async fn the_request_has_the_concept_and_what_the_caller_handed_on() {
     assert!(head.starts_with("POST /v1/images/generations HTTP/1.1\r\n"), "{head}");
     assert!(head.contains(&format!("Bearer {KEY}")) && head.contains(server.base.split('/').nth(2).unwrap()), "{head}");
     let body: Value = serde_json::from_str(body).unwrap();
-    assert_eq!(body, json!({ "model": "m", "prompt": "a fox", "n": 1, "size": "64x48", "quality": "low" }));
+    assert_eq!(body, json!({ "model": "m", "prompt": "a fox", "n": 1, "seed": 7, "quality": "low" }));
 }
 
 #[tokio::test]
