@@ -4,11 +4,10 @@
 //! fill joins the requests that are there, and they join it; it counts as none. What cannot be fetched is not kept, and nobody
 //! is told.
 
-use http::{Method, Request};
+use http::Request;
 use http_body_util::BodyExt as _;
 use orbit_cache::Lookup;
 
-use crate::fetch::Fetch;
 use crate::handler::Place;
 use crate::{Body, Edge};
 
@@ -18,10 +17,10 @@ impl Edge {
     pub async fn fill(&self, paths: &[String]) {
         for path in paths {
             let Ok(uri) = path.parse() else { continue };
-            let mut request = Request::new(());
-            *request.method_mut() = Method::GET;
+            // GET, as a new request is.
+            let mut request = Request::new(axum::body::Body::empty());
             *request.uri_mut() = uri;
-            self.take_in(request.map(|()| axum::body::Body::empty())).await;
+            self.take_in(request).await;
         }
     }
 
@@ -38,9 +37,7 @@ impl Edge {
             lookup = self.cache.look(self.ask(&request, &target));
         }
         let Lookup::Other(looked) = lookup else { return };
-        let fetch = Fetch::new(self, &request, &target);
-        let ask = self.ask(&request, &target);
-        if let Ok(found) = self.cache.resolve(ask, looked, move |question| fetch.clone().ask(question)).await {
+        if let Ok(found) = self.fetch(&request, &target, looked).await {
             // To its end: what is not read may not be kept.
             let _ = axum::body::Body::from(Body::from(found.body)).collect().await;
         }

@@ -235,9 +235,7 @@ impl Edge {
         let Open { target, mut looked } = open;
         let wait = wait::asked(request.uri().query());
         loop {
-            let fetch = Fetch::new(self, &request, &target);
-            let ask = self.ask(&request, &target);
-            let found = match self.cache.resolve(ask, looked, move |question| fetch.clone().ask(question)).await {
+            let found = match self.fetch(&request, &target, looked).await {
                 Ok(found) => found,
                 Err(error) => return self.unavailable(&target, error),
             };
@@ -251,6 +249,18 @@ impl Edge {
                 Lookup::Other(looked) => looked,
             };
         }
+    }
+
+    /// What a look has not found, from the tiers further out or from the upstream.
+    pub(crate) async fn fetch(
+        &self,
+        request: &Request<()>,
+        target: &Target,
+        looked: Looked,
+    ) -> Result<Found, orbit_cache::Error> {
+        let fetch = Fetch::new(self, request, target);
+        let ask = self.ask(request, target);
+        self.cache.resolve(ask, looked, move |question| fetch.clone().ask(question)).await
     }
 
     fn unavailable(&self, target: &Target, error: orbit_cache::Error) -> Response<Body> {
