@@ -98,25 +98,15 @@ impl Origin {
         let (log, stopping) = (Arc::clone(&self.0.parts.events), self.0.stopping.clone());
         let subscriber =
             Subscriber { log, thread, job, news, position, unread: VecDeque::new(), over: false, stopping };
-        let sse = Sse::new(subscriber.messages()).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("heartbeat"));
-        let headers = [
-            (CACHE_CONTROL, "no-cache, no-transform"),
-            (HeaderName::from_static("x-accel-buffering"), "no"),
-            (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-        ];
-        (headers, sse).into_response()
+        ([(ACCESS_CONTROL_ALLOW_ORIGIN, "*")], respond(subscriber.messages())).into_response()
     }
 
     /// Whether a job has ended and its end does not lie behind a place.
     async fn has_ended(&self, job: &JobId, thread: &ThreadId, position: EventId) -> Result<bool, Error> {
-        let ended = match self.0.jobs.find(job) {
-            Some(batch) => batch.open().is_empty(),
-            None => true,
-        };
-        let mut after = position;
-        if !ended {
+        if self.0.jobs.find(job).is_some_and(|batch| !batch.open().is_empty()) {
             return Ok(false);
         }
+        let mut after = position;
         loop {
             let batch = self.0.parts.events.read_after(thread, Some(after), BATCH).await?;
             let Some((last, _)) = batch.last() else { return Ok(true) };
@@ -126,6 +116,13 @@ impl Origin {
             }
         }
     }
+}
+
+/// Answers with a stream of events that no proxy holds back, and that says from time to time that it is alive.
+pub(crate) fn respond(messages: impl Stream<Item = Result<Message, Infallible>> + Send + 'static) -> Response {
+    let sse = Sse::new(messages).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("heartbeat"));
+    let headers = [(CACHE_CONTROL, "no-cache, no-transform"), (HeaderName::from_static("x-accel-buffering"), "no")];
+    (headers, sse).into_response()
 }
 
 /// One open stream.

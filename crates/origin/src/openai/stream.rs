@@ -5,26 +5,20 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::response::sse::{Event as Message, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
+use axum::response::sse::Event as Message;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use futures_util::stream::unfold;
-use http::HeaderName;
-use http::header::CACHE_CONTROL;
 use serde_json::{Map, Value, json};
-use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::broadcast::{self};
+use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::answer;
 use super::request::Shown;
 use super::routes::Waiter;
-use crate::Origin;
 use crate::jobs::{Batch, Moment};
-
-const HEARTBEAT: Duration = Duration::from_secs(15);
+use crate::{Origin, events};
 
 /// What a stream tells of, and how its events are called.
 pub(super) struct Telling {
@@ -54,9 +48,7 @@ pub(super) fn answer(telling: Telling) -> Response {
         let message = stream.next().await?;
         Some((Ok::<_, Infallible>(message), stream))
     });
-    let sse = Sse::new(messages).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("heartbeat"));
-    let headers = [(CACHE_CONTROL, "no-cache, no-transform"), (HeaderName::from_static("x-accel-buffering"), "no")];
-    (headers, sse).into_response()
+    events::respond(messages)
 }
 
 impl Stream {
@@ -64,12 +56,11 @@ impl Stream {
     async fn next(&mut self) -> Option<Message> {
         loop {
             // Previews that have come stand before the image that they lead to.
-            match self.moments.try_recv() {
-                Ok(Moment::Preview { index, place, bytes }) if self.open.contains(&index) => {
-                    return Some(self.preview(place, &bytes));
+            if let Ok(moment) = self.moments.try_recv() {
+                match self.hear(moment) {
+                    Some(message) => return Some(message),
+                    None => continue,
                 }
-                Ok(_) => continue,
-                Err(_) => {}
             }
             let ended = self.open.iter().copied().find(|index| self.batch.slot(*index).state.is_final());
             if let Some(index) = ended {
@@ -80,12 +71,22 @@ impl Stream {
                 return None;
             }
             match self.moments.recv().await {
-                Ok(Moment::Preview { index, place, bytes }) if self.open.contains(&index) => {
-                    return Some(self.preview(place, &bytes));
+                Ok(moment) => {
+                    if let Some(message) = self.hear(moment) {
+                        return Some(message);
+                    }
                 }
-                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return None,
             }
+        }
+    }
+
+    /// What is told of a moment at once: a preview of an image that is still to come.
+    fn hear(&self, moment: Moment) -> Option<Message> {
+        match moment {
+            Moment::Preview { index, place, bytes } if self.open.contains(&index) => Some(self.preview(place, &bytes)),
+            _ => None,
         }
     }
 
