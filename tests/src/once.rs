@@ -14,7 +14,7 @@ fn bytes_that_are_uploaded_twice_are_stored_once_and_the_first_to_go_takes_nothi
     let source = photo("coffee.png");
     let put = |id: &str| server.client.put(&format!("/images/{id}?thread_id={id}"), &source).expect(201).json();
     let (first, second) = (put("mine"), put("yours"));
-    assert_eq!((&first["digest"], &second["digest"]), (&second["digest"], &first["digest"]));
+    assert_eq!(first["digest"], second["digest"]);
     let links = |id: &str| -> Vec<u64> {
         let files = std::fs::read_dir(&folder.images()[id]).unwrap().map(|file| file.unwrap());
         let blobs = files.filter(|file| file.file_name() != "manifest.json");
