@@ -37,7 +37,7 @@ mod variants;
 use std::sync::Arc;
 use std::time::Instant;
 
-use orbit_model::{Access, Clock};
+use orbit_model::{Access, Clock, ImageId, Manifest};
 use orbit_store::{EventLog, JobQueue, Store};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -144,6 +144,15 @@ impl Origin {
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
         self.0.changes.spawn(change).await.map_err(Error::internal)?
+    }
+
+    /// The manifest of an image, if it is stored.
+    async fn stored(&self, id: &ImageId) -> Result<Option<Manifest>, Error> {
+        match self.store().manifest(id).await {
+            Ok(manifest) => Ok(Some(manifest)),
+            Err(orbit_store::Error::NotFound) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn store(&self) -> &Store {

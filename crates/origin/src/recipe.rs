@@ -14,10 +14,9 @@ use serde::Serialize;
 
 use crate::pool::Place;
 use crate::routes::Segment;
+use crate::upload::labels::MAX_PROMPT;
 use crate::{Error, Origin, error};
 
-/// The longest prompt that becomes a label, in bytes, as of uploads: labels are in every list. The recipe has all of it.
-const MAX_PROMPT: usize = 32 << 10;
 /// What lifting takes beside the file: its texts as they were, as JSON, and as values.
 const MEMORY_BYTES: u64 = 16 << 20;
 
@@ -91,6 +90,7 @@ fn lift(source: &[u8], labels: Labels) -> (Option<Lifted>, Labels) {
     // A prompt that the uploader gave has its own seed, or none that we know of.
     let (prompt, seed) = recipe.asked();
     let seed = if labels.prompt.is_some() { labels.seed } else { labels.seed.or(seed) };
+    // A longer one is no label; the recipe has all of it.
     let prompt = labels.prompt.or(prompt.filter(|prompt| prompt.len() <= MAX_PROMPT));
     (Some(Lifted { named, json }), Labels { prompt, seed, ..labels })
 }

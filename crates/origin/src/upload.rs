@@ -6,7 +6,7 @@
 //! 4. 201, or 200 for what was there, with its metadata.
 
 mod body;
-mod labels;
+pub(crate) mod labels;
 
 use axum::Json;
 use axum::extract::{Request, State};

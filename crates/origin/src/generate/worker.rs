@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use orbit_model::{
-    Concept, ConceptFailed, ConceptPreview, ConceptProgress, ConceptStarted, ConceptsGenerated, Digest, Event, ImageId,
+    Concept, ConceptFailed, ConceptPreview, ConceptProgress, ConceptStarted, ConceptsGenerated, Digest, Event,
     JobFailure, JobState, Labels, Manifest, Metadata,
 };
 use orbit_store::Expect;
@@ -137,15 +137,6 @@ async fn draw(origin: &Origin, batch: &Batch, index: usize) -> Result<Drawn, Fai
 }
 
 impl Origin {
-    /// The manifest of an image, if it is stored.
-    async fn stored(&self, id: &ImageId) -> Result<Option<Manifest>, Failure> {
-        match self.store().manifest(id).await {
-            Ok(manifest) => Ok(Some(manifest)),
-            Err(orbit_store::Error::NotFound) => Ok(None),
-            Err(error) => Err(Error::from(error).into()),
-        }
-    }
-
     /// Asks the generator once, and shows its previews as they come.
     async fn attempt(&self, batch: &Batch, index: usize, concept: &Concept) -> Result<Bytes, Failure> {
         let (width, height) = size(concept).map_err(|message| Failure::new("invalid", &message))?;
@@ -211,6 +202,20 @@ impl Origin {
         self.tell(Event::ConceptPreview(event)).await;
     }
 
+    /// The image of a job, or why there is none.
+    async fn stored_or(
+        &self,
+        batch: &Batch,
+        index: usize,
+        missing: impl FnOnce() -> Failure,
+    ) -> Result<Manifest, Failure> {
+        let stored = match batch.ids.get(index) {
+            Some(id) => self.stored(id).await?,
+            None => None,
+        };
+        stored.ok_or_else(missing)
+    }
+
     async fn keep(&self, arrival: Arrival) -> Result<Manifest, Failure> {
         let place = self.0.pool.enter().await?;
         Ok(self.ingest(arrival, Expect::New, &place).await?.manifest)
@@ -242,23 +247,18 @@ pub(crate) async fn finish(origin: &Origin, batch: &Batch, index: usize, stored:
 
 /// Ends an image whose end was told before, and what was told of it: a failure, or that it has come.
 pub(crate) async fn finish_quietly(origin: &Origin, batch: &Batch, index: usize, told: Option<JobFailure>) {
-    let stored = match (told, batch.ids.get(index)) {
-        (Some(reason), _) => Err(Failure { state: JobState::Failed, reason, passing: None }),
-        (None, None) => Ok(None),
-        (None, Some(id)) => origin.stored(id).await,
+    let stored = match told {
+        Some(reason) => Err(Failure { state: JobState::Failed, reason, passing: None }),
+        None => origin.stored_or(batch, index, || Failure::new("not_found", "the image was removed")).await,
     };
-    let gone = || Failure::new("not_found", "the image was removed");
-    end(origin, batch, index, stored.and_then(|stored| stored.ok_or_else(gone)), false).await;
+    end(origin, batch, index, stored, false).await;
 }
 
 /// Ends an image that is not drawn again, unless it is there.
 pub(crate) async fn finish_interrupted(origin: &Origin, batch: &Batch, index: usize) {
-    let stored = match batch.ids.get(index) {
-        None => Ok(None),
-        Some(id) => origin.stored(id).await,
-    };
     let failed = || Failure::new("interrupted", "the server was stopped while the image was being drawn");
-    end(origin, batch, index, stored.and_then(|stored| stored.ok_or_else(failed)), true).await;
+    let stored = origin.stored_or(batch, index, failed).await;
+    end(origin, batch, index, stored, true).await;
 }
 
 async fn end(origin: &Origin, batch: &Batch, index: usize, stored: Result<Manifest, Failure>, telling: bool) {

@@ -9,14 +9,11 @@ use tokio::sync::OwnedMutexGuard;
 use super::{Batch, Brief};
 use crate::generate::previews::MAX_PREVIEWS;
 use crate::generate::worker;
+use crate::upload::labels::{MAX_PROMPT, MAX_SHORT};
 use crate::{Error, Origin};
 
 /// The most concepts in one request.
 const MAX_CONCEPTS: usize = 100;
-/// The longest prompt, in bytes.
-const MAX_PROMPT: usize = 32 << 10;
-/// The longest style, title or model, in bytes.
-const MAX_SHORT: usize = 200;
 
 impl Origin {
     /// Accepts a job, or joins an equal one in flight; its images have their ids and URLs from now on.
@@ -47,10 +44,8 @@ impl Origin {
     async fn done_before(&self, batch: &Batch) -> Result<Option<Arc<Batch>>, Error> {
         let Some(done) = self.0.jobs.find_done(batch) else { return Ok(None) };
         for id in &done.ids {
-            match self.store().manifest(id).await {
-                Ok(_) => {}
-                Err(orbit_store::Error::NotFound) => return Ok(None),
-                Err(error) => return Err(error.into()),
+            if self.stored(id).await?.is_none() {
+                return Ok(None);
             }
         }
         Ok(Some(done))

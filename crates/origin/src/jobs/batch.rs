@@ -199,10 +199,9 @@ impl Batch {
         slots.iter().enumerate().filter_map(open).collect()
     }
 
-    /// The images that have come, in order, with their places.
-    pub(crate) fn images(&self) -> Vec<(usize, Metadata)> {
-        let slots = self.slots.lock();
-        slots.iter().enumerate().filter_map(|(index, filled)| Some((index, filled.image.clone()?))).collect()
+    /// An image that has come.
+    pub(crate) fn image(&self, index: usize) -> Option<Metadata> {
+        self.slots.lock().get(index)?.image.clone()
     }
 
     /// Sets a slot and says how far the batch is; `all` is told to who set the last one.

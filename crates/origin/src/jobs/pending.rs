@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use http::StatusCode;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, StatusCode};
 use orbit_model::{ImageId, JobId, JobState, Problem, Slot};
 
 use super::Batch;
@@ -95,12 +95,8 @@ fn not_yet(state: JobState, job: &JobId) -> Response {
 }
 
 fn preview(bytes: Bytes) -> Response {
-    let mut headers = HeaderMap::new();
-    for (name, value) in
-        [(CONTENT_TYPE, "image/webp"), (CACHE_CONTROL, "public, max-age=60"), (ACCESS_CONTROL_ALLOW_ORIGIN, "*")]
-    {
-        headers.insert(name, http::HeaderValue::from_static(value));
-    }
+    let headers =
+        [(CONTENT_TYPE, "image/webp"), (CACHE_CONTROL, "public, max-age=60"), (ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
     (headers, bytes).into_response()
 }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use orbit_model::{Event, ImageId, JobFailure, JobState, Metadata, QueuedJob, Slot};
+use orbit_model::{Event, JobFailure, JobState, Metadata, QueuedJob, Slot};
 
 use super::{Batch, Brief};
 use crate::config::Interrupted;
@@ -47,7 +47,9 @@ impl Origin {
         for (index, id) in batch.ids.iter().enumerate() {
             let slot = batch.slot(index);
             if slot.state == JobState::Done {
-                batch.set(index, slot, self.public_metadata(id).await?);
+                let stored = self.stored(id).await?;
+                let public = stored.map(|manifest| Metadata::public(&manifest, &self.config().public_base_url));
+                batch.set(index, slot, public);
             }
         }
         let open = batch.open();
@@ -70,14 +72,6 @@ impl Origin {
     fn gives_up(&self, slot: &Slot) -> bool {
         let fails = self.config().interrupted == Interrupted::Fail;
         slot.state == JobState::Running && (fails || slot.attempts >= self.config().generation_attempts)
-    }
-
-    async fn public_metadata(&self, id: &ImageId) -> Result<Option<Metadata>, Error> {
-        match self.store().manifest(id).await {
-            Ok(manifest) => Ok(Some(Metadata::public(&manifest, &self.config().public_base_url))),
-            Err(orbit_store::Error::NotFound) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
     }
 
     /// What was told of a job.

@@ -37,10 +37,8 @@ pub(super) async fn image(
     if let Some(failure) = failure {
         return Err(failure.into());
     }
-    let images = batch.images();
-    let metadata = images.into_iter().find(|(place, _)| *place == index).map(|(_, metadata)| metadata);
     let gone = || JobFailure { code: "not_found".to_owned(), message: "the image was removed".to_owned() };
-    let Metadata { id, placeholder, width, height, .. } = metadata.ok_or_else(gone)?;
+    let Metadata { id, placeholder, width, height, .. } = batch.image(index).ok_or_else(gone)?;
     let url = id.url(base);
     let mut fields = Map::new();
     if shown != Shown::Url {
@@ -90,8 +88,10 @@ pub(super) async fn all(origin: &Origin, batch: &Batch, shown: (Shown, &str)) ->
 pub(super) fn common(batch: &Batch) -> Map<String, Value> {
     let mut fields = Map::new();
     for (name, usual) in [("background", "auto"), ("output_format", "png"), ("quality", "auto"), ("size", "auto")] {
-        let given = batch.brief.extra.get(name).filter(|value| value.is_string()).cloned();
-        let given = if name == "size" { batch.size.clone().map(Value::String) } else { given };
+        let given = match name {
+            "size" => batch.size.clone().map(Value::String),
+            _ => batch.brief.extra.get(name).filter(|value| value.is_string()).cloned(),
+        };
         fields.insert(name.to_owned(), given.unwrap_or_else(|| json!(usual)));
     }
     let none = json!({ "image_tokens": 0, "text_tokens": 0 });

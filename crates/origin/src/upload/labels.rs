@@ -5,10 +5,10 @@ use serde::Deserialize;
 
 use crate::Error;
 
-/// The longest style, title or model, in bytes.
-const MAX_SHORT: usize = 200;
-/// The longest prompt, in bytes.
-const MAX_PROMPT: usize = 32 << 10;
+/// The longest style, title or model, in bytes, whoever gives it.
+pub(crate) const MAX_SHORT: usize = 200;
+/// The longest prompt, in bytes; labels are in every list.
+pub(crate) const MAX_PROMPT: usize = 32 << 10;
 
 /// What an upload says of its image, before it is checked.
 #[derive(Debug, Clone, Default, Deserialize)]
