@@ -20,7 +20,7 @@ mod variants;
 mod workflow;
 
 pub(crate) use generation::Generation;
-pub(crate) use storage::Storage;
+pub(crate) use storage::{Keeping, Storage};
 pub(crate) use variants::{Refine, Signing, Variants};
 pub(crate) use workflow::Workflow;
 

@@ -228,11 +228,16 @@ async fn open_origin(flags: &flags::Origin, copies: Arc<dyn Copies>, access: &Ac
         max_bytes: making.max_source.as_u64(),
     })?;
     let models = making.generation.models(&fetcher, making.max_source.as_u64())?;
-    let store = storage::open(data_dir, storage).await?;
+    let store = storage::open(data_dir, storage.blobs.as_deref()).await?;
     // Behind the lock that the store holds on the folder.
     let journal = Journal::open(&data_dir.join("journal.sqlite"), EventLimits::default()).await;
     let journal = Arc::new(journal.with_context(|| format!("the journal in {}", data_dir.display()))?);
-    let config = orbit_origin::Config { catch_up: store.has_other_writers(), ..origin_config(making)? };
+    let config = orbit_origin::Config {
+        catch_up: store.has_other_writers(),
+        bounds: storage.keeping.bounds(),
+        collect_interval: storage.collect_interval,
+        ..origin_config(making)?
+    };
     let parts = orbit_origin::Parts {
         store,
         events: Arc::clone(&journal) as Arc<dyn EventLog>,

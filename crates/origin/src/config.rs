@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use orbit_codec::{Limits, Quality, Signer};
 use orbit_model::variant::MAX_SIDE;
+use orbit_store::Bounds;
 
 use crate::{Error, Rules};
 
@@ -54,6 +55,10 @@ pub struct Config {
     pub preview_bytes: usize,
     /// Whether all manifests are read at the start, for an index of one's own beside a bucket that others write to.
     pub catch_up: bool,
+    /// What the store may hold; beyond that something is let go.
+    pub bounds: Bounds,
+    /// How often it is looked whether the store holds more.
+    pub collect_interval: Duration,
 }
 
 /// What becomes of an image that was being drawn when the server ended.
@@ -92,6 +97,8 @@ impl Default for Config {
             thumbnail: Some(256),
             preview_bytes: 64 << 20,
             catch_up: false,
+            bounds: Bounds::default(),
+            collect_interval: Duration::from_secs(300),
         }
     }
 }

@@ -25,6 +25,7 @@ mod objects;
 mod queue;
 mod sqlite;
 mod store;
+mod transfer;
 
 pub use blob::{BlobStore, Deleted, File, PutMode, Version};
 pub use error::Error;
@@ -36,4 +37,5 @@ pub use memory::{EventLimits, MemoryLog};
 pub use objects::Objects;
 pub use queue::{JobQueue, MemoryQueue};
 pub use sqlite::Sqlite;
-pub use store::{Committed, Erased, Expect, Recovered, Reindexed, Store};
+pub use store::{Bound, Bounds, Committed, Erased, Excess, Expect, Going, Recovered, Reindexed, Store};
+pub use transfer::{TransferOptions, Transferred, transfer};
