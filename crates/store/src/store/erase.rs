@@ -67,7 +67,12 @@ impl Parts {
             // With neither manifest nor row there is nothing that a crash could leave in two minds.
             return Ok((self.blobs.delete_image(id).await?, false));
         }
-        self.index.intend(id).await?;
+        match self.index.intend(id).await {
+            // A full disk takes no note, and nothing but a removal helps it. After a crash in between, the row is one of an image
+            // that is gone, until the index is made again.
+            Err(Error::Full(_)) => {}
+            noted => noted?,
+        }
         let deleted = self.blobs.delete_image(id).await?;
         Ok((deleted, self.write_row(id, None).await?))
     }
