@@ -51,8 +51,7 @@ impl Parts {
         let (deleted, listed) = match self.remove(id, manifest.is_some()).await {
             Ok(removed) => removed,
             Err(error) => {
-                // The first error is the one to report; what stays unsettled is settled at the next start.
-                let _ = self.settle(id).await;
+                self.settle_after(id, &error).await;
                 return Err(error);
             }
         };
