@@ -2,6 +2,8 @@
 //!
 //! A suite is a module of functions that take any backend of a trait; `laws!` makes a test of each for one backend.
 
+pub(crate) mod redis;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use orbit_model::{BlobName, Digest, Format, ImageId, Labels, Manifest, Placeholder, PrivateFile, Rendition, Source};

@@ -7,6 +7,8 @@
 //! - [`JobQueue`]: jobs that were accepted and how far they have come; [`MemoryQueue`] keeps them for tests.
 //! - [`Journal`]: events and jobs in a file, for a restart to go on with.
 //!
+//! - [`redis`]: what several nodes share in one Redis; never the only copy of anything.
+//!
 //! Errors surface: nothing here is a copy that may be lost. The crate knows neither caches nor HTTP, never reads a
 //! clock, and does all disk work on tokio's blocking threads.
 
@@ -23,6 +25,7 @@ mod journal;
 mod memory;
 mod objects;
 mod queue;
+pub mod redis;
 mod sqlite;
 mod store;
 mod transfer;
