@@ -15,10 +15,12 @@ use orbit_origin::fetch::Allowed;
 use crate::server;
 
 mod generation;
+mod purges;
 mod variants;
 mod workflow;
 
 pub(crate) use generation::Generation;
+pub(crate) use purges::{Following, Lending, PurgeLog};
 pub(crate) use variants::{Refine, Signing, Variants};
 pub(crate) use workflow::Workflow;
 
@@ -99,6 +101,8 @@ pub(crate) struct Origin {
     /// The folder in which images and their index are stored
     #[arg(long, env = "ORBIT_DATA_DIR", default_value_os_t = default_data_dir(), value_name = "DIR")]
     pub(crate) data_dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) lending: Lending,
     #[command(flatten)]
     pub(crate) making: Making,
 }
@@ -207,4 +211,6 @@ pub(crate) struct Fronting {
     /// How often upstreams are checked; 0s never
     #[arg(long, env = "ORBIT_HEALTH_INTERVAL", default_value = "5s", value_parser = humantime::parse_duration, value_name = "TIME")]
     pub(crate) health_interval: Duration,
+    #[command(flatten)]
+    pub(crate) following: Following,
 }

@@ -16,7 +16,7 @@ use orbit_codec::{Limits, Quality};
 use orbit_edge::{Backends, Disk, Pool, ServiceUpstream, Upstream, Upstreams};
 use orbit_model::{Access, EdgeStats, PurgeRequest, Removed};
 use orbit_origin::{Copies, Fetcher, NoCopies, fetch};
-use orbit_store::{EventLimits, EventLog, Journal, Store};
+use orbit_store::{EventLimits, EventLog, Journal, PurgeJournal, Store};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,8 @@ use crate::flags;
 use crate::output;
 use crate::server::{Drain, Handler, Response, ResponseFuture, Server, Signals};
 
+mod purges;
+
 /// Everything that one process runs.
 pub(crate) struct Node {
     /// Answers requests.
@@ -34,6 +36,8 @@ pub(crate) struct Node {
     stop: Box<dyn FnOnce() + Send>,
     /// What must end before the process does.
     drain: Drain,
+    /// What is done before the first request is answered.
+    prepare: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// What is done while nobody waits, for as long as the process runs.
     tend: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
@@ -47,8 +51,7 @@ impl Node {
         pages: Router,
     ) -> Result<Self> {
         let copies = Arc::new(InProcess(OnceLock::new()));
-        let origin =
-            open_origin(&origin.data_dir, &origin.making, Arc::clone(&copies) as Arc<dyn Copies>, access).await?;
+        let origin = open_origin(origin, Arc::clone(&copies) as Arc<dyn Copies>, access).await?;
         let routes = origin.router();
         let upstream: Arc<dyn Upstream> = Arc::new(ServiceUpstream::new(routes.clone()));
         let edge = orbit_edge::Edge::new(edge_config(edge), upstream, access.clone(), Arc::new(SystemClock))?;
@@ -60,7 +63,7 @@ impl Node {
 
     /// The origin alone.
     pub(crate) async fn origin(origin: &flags::Origin, access: &Access) -> Result<Self> {
-        let origin = open_origin(&origin.data_dir, &origin.making, Arc::new(NoCopies), access).await?;
+        let origin = open_origin(origin, Arc::new(NoCopies), access).await?;
         let routes = origin.router();
         Ok(Self::owning(origin, Arc::new(routes)))
     }
@@ -73,7 +76,17 @@ impl Node {
             Box::pin(async move { origin.idle().await })
         });
         let tend = Box::pin(async move { tended.tend().await });
-        Self { handler, stop: Box::new(move || stopped.stop()), drain, tend }
+        let prepare = Box::pin(std::future::ready(()));
+        Self { handler, stop: Box::new(move || stopped.stop()), drain, prepare, tend }
+    }
+
+    /// How an edge that listens there follows its upstream's log of purges.
+    pub(crate) fn following(
+        fronting: &flags::Fronting,
+        listening: &flags::Listening,
+        server: &Server,
+    ) -> Result<Option<orbit_edge::Following>> {
+        purges::following(fronting, listening, server.address()?)
     }
 
     /// The edge alone, in front of the servers at these URLs.
@@ -81,7 +94,7 @@ impl Node {
         edge: &flags::Edge,
         fronting: &flags::Fronting,
         urls: Vec<String>,
-        access: &Access,
+        (access, follow): (&Access, Option<orbit_edge::Following>),
     ) -> Result<Self> {
         let pool = |urls: Vec<String>| -> Result<Arc<dyn Upstream>> {
             Ok(Arc::new(Pool::new(&Upstreams {
@@ -99,16 +112,21 @@ impl Node {
             profile: fronting.profile,
             maps: fronting.map.clone(),
             disk: (disk.max_bytes > 0).then_some(disk),
+            follow,
             ..edge_config(edge)
         };
         let edge = orbit_edge::Edge::new(config, backends, access.clone(), Arc::new(SystemClock))?;
-        let stopped = edge.clone();
-        let handler = Arc::new(Alone(edge));
+        let [stopped, prepared, tended, left] = std::array::from_fn(|_| edge.clone());
+        let drain: Drain = Arc::new(move || {
+            let edge = left.clone();
+            Box::pin(async move { edge.leave().await })
+        });
         Ok(Self {
-            handler,
+            handler: Arc::new(Alone(edge)),
             stop: Box::new(move || stopped.stop()),
-            drain: Arc::new(|| Box::pin(async {})),
-            tend: Box::pin(std::future::ready(())),
+            drain,
+            prepare: Box::pin(async move { prepared.prepare().await }),
+            tend: Box::pin(async move { tended.follow().await }),
         })
     }
 
@@ -126,6 +144,7 @@ impl Node {
         let stop = CancellationToken::new();
         // Before the address is told: whoever has it may send a signal.
         let mut signals = runtime.block_on(async { Signals::listen(server.tls()) })?;
+        runtime.block_on(self.prepare);
         output::line(&format!("listening on {}", server.url()?))?;
         let stopping = stop.clone();
         // Not waited for: what it does ends with the process.
@@ -221,11 +240,11 @@ pub(crate) fn access(listening: &flags::Listening) -> Result<Access> {
 }
 
 async fn open_origin(
-    data_dir: &Path,
-    making: &flags::Making,
+    flags: &flags::Origin,
     copies: Arc<dyn Copies>,
     access: &Access,
 ) -> Result<orbit_origin::Origin> {
+    let flags::Origin { data_dir, lending, making } = flags;
     let fetcher = Fetcher::new(fetch::Config {
         allow: making.fetch_allow.clone(),
         timeout: making.fetch_timeout,
@@ -236,17 +255,20 @@ async fn open_origin(
     // Behind the lock that the store holds on the folder.
     let journal = Journal::open(&data_dir.join("journal.sqlite"), EventLimits::default()).await;
     let journal = Arc::new(journal.with_context(|| format!("the journal in {}", data_dir.display()))?);
+    let purges = PurgeJournal::open(&data_dir.join("purges.sqlite")).await;
+    let purges = Arc::new(purges.with_context(|| format!("the log of purges in {}", data_dir.display()))?);
     let parts = orbit_origin::Parts {
         store,
         events: Arc::clone(&journal) as Arc<dyn EventLog>,
         queue: journal,
         models,
         fetcher,
+        purges,
         copies,
         access: access.clone(),
         clock: Arc::new(SystemClock),
     };
-    let origin = orbit_origin::Origin::new(parts, origin_config(making)?)?;
+    let origin = orbit_origin::Origin::new(parts, origin_config(making, lending)?)?;
     let resumed = origin.resume().await.with_context(|| format!("the queue in {}", data_dir.display()))?;
     if resumed > 0 {
         tracing::info!(concepts = resumed, "going on with what the last run left");
@@ -268,7 +290,7 @@ async fn open_store(data_dir: &Path) -> Result<Store> {
     Ok(store)
 }
 
-fn origin_config(making: &flags::Making) -> Result<orbit_origin::Config> {
+fn origin_config(making: &flags::Making, lending: &flags::Lending) -> Result<orbit_origin::Config> {
     let limits = Limits { max_bytes: making.max_source.as_u64(), max_pixels: making.max_pixels, ..Limits::default() };
     let (variants, workflow) = (&making.variants, &making.workflow);
     Ok(orbit_origin::Config {
@@ -289,6 +311,7 @@ fn origin_config(making: &flags::Making) -> Result<orbit_origin::Config> {
         interrupted: workflow.interrupted.into(),
         thumbnail: (workflow.thumbnail > 0).then_some(workflow.thumbnail),
         public_base_url: making.public_base_url.clone(),
+        edge_lease: lending.edge_lease,
         ..orbit_origin::Config::default()
     })
 }

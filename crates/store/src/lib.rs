@@ -5,9 +5,10 @@
 //! - [`ImageIndex`]: lists and sums, derived from manifests and remade from them; [`Sqlite`] keeps it.
 //! - [`EventLog`]: what the subscribers of a thread are told; [`MemoryLog`] keeps the last of it.
 //! - [`JobQueue`]: jobs that were accepted and how far they have come; [`MemoryQueue`] keeps them for tests.
+//! - [`PurgeLog`]: what edges are told to drop, and how far each has come; [`PurgeJournal`] keeps it in a file.
 //! - [`Journal`]: events and jobs in a file, for a restart to go on with.
 //!
-//! Errors surface: nothing here is a copy that may be lost. The crate knows neither caches nor HTTP, never reads a
+//! Errors surface: nothing here is a copy that may be lost. The crate knows neither caches nor HTTP, never reads the wall
 //! clock, and does all disk work on tokio's blocking threads.
 
 mod blob;
@@ -21,6 +22,7 @@ mod fixtures;
 mod index;
 mod journal;
 mod memory;
+mod purges;
 mod queue;
 mod sqlite;
 mod store;
@@ -32,6 +34,9 @@ pub use filesystem::FileSystem;
 pub use index::{ImageIndex, Page, Query, Totals};
 pub use journal::Journal;
 pub use memory::{EventLimits, MemoryLog};
+pub use purges::{
+    Appended, Attendance, Attending, Follower, MemoryPurges, PurgeJournal, PurgeLog, RETAINED as RETAINED_PURGES, Reading,
+};
 pub use queue::{JobQueue, MemoryQueue};
 pub use sqlite::Sqlite;
 pub use store::{Committed, Erased, Expect, Recovered, Reindexed, Store};
