@@ -16,11 +16,13 @@ use crate::server;
 
 mod generation;
 mod purges;
+mod storage;
 mod variants;
 mod workflow;
 
 pub(crate) use generation::Generation;
 pub(crate) use purges::{Following, Lending, PurgeLog};
+pub(crate) use storage::Storage;
 pub(crate) use variants::{Refine, Signing, Variants};
 pub(crate) use workflow::Workflow;
 
@@ -103,6 +105,8 @@ pub(crate) struct Origin {
     pub(crate) data_dir: PathBuf,
     #[command(flatten)]
     pub(crate) lending: Lending,
+    #[command(flatten)]
+    pub(crate) storage: Storage,
     #[command(flatten)]
     pub(crate) making: Making,
 }

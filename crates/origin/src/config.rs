@@ -59,6 +59,8 @@ pub struct Config {
     /// How long an edge that follows the log of purges may serve its copies without asking again: so long a purge waits for one
     /// that is cut off.
     pub edge_lease: Duration,
+    /// Whether all manifests are read at the start, for an index of one's own beside a bucket that others write to.
+    pub catch_up: bool,
 }
 
 /// What becomes of an image that was being drawn when the server ended.
@@ -97,6 +99,7 @@ impl Default for Config {
             thumbnail: Some(256),
             preview_bytes: 64 << 20,
             edge_lease: Duration::from_secs(5),
+            catch_up: false,
         }
     }
 }

@@ -66,6 +66,7 @@ impl Demo {
         let origin = flags::Origin {
             data_dir: data_dir.unwrap_or_default(),
             lending: flags::Lending::default(),
+            storage: flags::Storage::default(),
             making: self.making.with_demo_only(),
         };
         let node = wiring::block_on(Node::serve(&origin, &self.edge, &Access::loopback_only(), page::router()))??;
