@@ -141,29 +141,22 @@ impl Edge {
     /// Follows the upstream's log until the edge is stopped.
     pub async fn follow(&self) {
         let Some(follower) = &self.follower else { return };
-        let mut pause = PAUSES.0;
+        let mut pause = Duration::ZERO;
         loop {
+            // Where there is no log, the first word of that was had before the first request.
+            let rest = match follower.stage() {
+                Stage::Without | Stage::Refused => NEXT_LOOK,
+                Stage::Unknown | Stage::Following => pause,
+            };
+            let step = async {
+                tokio::time::sleep(rest).await;
+                self.step(question::WAIT).await
+            };
             let heard = tokio::select! {
-                heard = self.guarded_step() => heard,
+                heard = self.guarded(step) => heard,
                 () = self.stopping.cancelled() => return,
             };
-            let rest = match (heard, follower.stage()) {
-                (true, _) => {
-                    pause = PAUSES.0;
-                    continue;
-                }
-                (false, Stage::Without | Stage::Refused) => NEXT_LOOK,
-                (false, Stage::Unknown | Stage::Following) => {
-                    let rest = pause;
-                    pause = (pause * 2).min(PAUSES.1);
-                    rest
-                }
-            };
-            tokio::select! {
-                () = self.until_lease_ends() => self.lose_touch(),
-                () = tokio::time::sleep(rest) => {}
-                () = self.stopping.cancelled() => return,
-            }
+            pause = if heard { Duration::ZERO } else { (pause * 2).clamp(PAUSES.0, PAUSES.1) };
         }
     }
 
@@ -201,9 +194,8 @@ impl Edge {
         })
     }
 
-    /// One question and all that follows from its answer; meanwhile the lease may end.
-    async fn guarded_step(&self) -> bool {
-        let step = self.step(question::WAIT);
+    /// Does a step; meanwhile the lease may end.
+    async fn guarded(&self, step: impl Future<Output = bool>) -> bool {
         tokio::pin!(step);
         loop {
             tokio::select! {

@@ -40,7 +40,7 @@ pub use journal::Journal;
 pub use memory::{EventLimits, MemoryLog};
 pub use objects::Objects;
 pub use purges::{
-    Appended, Attendance, Attending, Follower, MemoryPurges, PurgeJournal, PurgeLog, RETAINED as RETAINED_PURGES, Reading,
+    Appended, Attendance, Attending, Follower, MemoryPurges, Outbox, PurgeJournal, PurgeLog, RETAINED as RETAINED_PURGES, Reading,
 };
 pub use queue::{JobQueue, MemoryQueue};
 pub use sqlite::Sqlite;
