@@ -15,7 +15,7 @@ use orbit_codec::{Limits, Quality};
 use orbit_edge::{Backends, Disk, Pool, ServiceUpstream, Upstream, Upstreams};
 use orbit_model::{Access, EdgeStats, PurgeRequest, Removed};
 use orbit_origin::{Copies, Fetcher, NoCopies, fetch};
-use orbit_store::{EventLimits, EventLog, Journal, PurgeJournal};
+use orbit_store::{EventLimits, EventLog, Journal};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -251,8 +251,7 @@ async fn open_origin(flags: &flags::Origin, copies: Arc<dyn Copies>, access: &Ac
     // Behind the lock that the store holds on the folder.
     let journal = Journal::open(&data_dir.join("journal.sqlite"), EventLimits::default()).await;
     let journal = Arc::new(journal.with_context(|| format!("the journal in {}", data_dir.display()))?);
-    let purges = PurgeJournal::open(&data_dir.join("purges.sqlite")).await;
-    let purges = Arc::new(purges.with_context(|| format!("the log of purges in {}", data_dir.display()))?);
+    let purges = purges::open(data_dir, lending, None).await?;
     let config = orbit_origin::Config {
         catch_up: store.has_other_writers(),
         edge_lease: lending.edge_lease,

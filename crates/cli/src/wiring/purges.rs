@@ -1,12 +1,32 @@
-//! How an edge of its own follows the log of purges, from its flags.
+//! The log of purges: where an origin keeps it, and how an edge follows it, from their flags.
 
 use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use orbit_edge::{Following, Profile};
 use orbit_model::ThreadId;
+use orbit_store::redis::{Connection, SharedPurges};
+use orbit_store::{Outbox, PurgeJournal, PurgeLog as Log};
 
 use crate::flags::{self, PurgeLog};
+
+/// The log of an origin: in its data folder, or in the Redis that it shares with others.
+pub(super) async fn open(
+    data_dir: &Path,
+    lending: &flags::Lending,
+    redis: Option<Connection>,
+) -> Result<Arc<dyn Log>> {
+    let explain = || format!("the log of purges in {}", data_dir.display());
+    Ok(match redis {
+        None => Arc::new(PurgeJournal::open(&data_dir.join("purges.sqlite")).await.with_context(explain)?),
+        Some(connection) => {
+            let outbox = Outbox::open(&data_dir.join("purge-outbox.sqlite")).await.with_context(explain)?;
+            Arc::new(SharedPurges::new(connection, outbox, lending.edge_lease))
+        }
+    })
+}
 
 /// How an edge that listens at an address follows its upstream; `None` where it does not.
 pub(super) fn following(

@@ -63,7 +63,8 @@ impl SharedPurges {
     pub fn new(connection: Connection, outbox: Outbox, lease: Duration) -> Self {
         let listener = connection.listener();
         let parts = Arc::new(Parts { connection, outbox, lease, news: watch::Sender::default() });
-        tokio::spawn(tail(Arc::downgrade(&parts), listener));
+        // On the thread that has the sockets: whoever opens the log may do so before the runtime that lasts.
+        parts.connection.shared().runtime.spawn(tail(Arc::downgrade(&parts), listener));
         Self(parts)
     }
 }
