@@ -10,6 +10,7 @@ pub(crate) mod hit_cost;
 pub(crate) mod hit_ratio;
 pub(crate) mod ingest;
 pub(crate) mod pixels;
+pub(crate) mod purge;
 pub(crate) mod reference;
 pub(crate) mod size;
 pub(crate) mod soak;

@@ -58,6 +58,8 @@ enum Command {
     StoreScale(commands::store_scale::Arguments),
     /// CPU of a hit and its tail, beside nginx, Varnish and the least there is.
     HitCost(commands::hit_cost::Arguments),
+    /// From a DELETE to the receipt that three edges confirm, and purges that race fills.
+    Purge(commands::purge::Arguments),
     /// Many clients at once: fetches that reach the upstream, and the slowest answer, beside nginx and Varnish.
     Storms(commands::storms::Arguments),
     /// Resident memory of an edge over minutes of churn, against its budget.
@@ -104,6 +106,7 @@ fn main() -> Result<()> {
         Command::StoreScale(arguments) => commands::store_scale::run(&arguments),
         Command::HitCost(arguments) => commands::hit_cost::run(&arguments),
         Command::Storms(arguments) => commands::storms::run(&arguments),
+        Command::Purge(arguments) => commands::purge::run(&arguments),
         Command::Soak(arguments) => commands::soak::run(&arguments),
         Command::EntryCost(arguments) => commands::entry_cost::run(&arguments),
         Command::Limit(arguments) => limit::run(&arguments),

@@ -15,12 +15,14 @@ use orbit_origin::fetch::Allowed;
 use crate::server;
 
 mod generation;
+mod purges;
 mod storage;
 mod variants;
 mod workflow;
 
 pub(crate) use generation::Generation;
 pub(crate) use storage::{Keeping, Storage};
+pub(crate) use purges::{Following, Lending, PurgeLog};
 pub(crate) use variants::{Refine, Signing, Variants};
 pub(crate) use workflow::Workflow;
 
@@ -101,6 +103,8 @@ pub(crate) struct Origin {
     /// The folder in which images and their index are stored
     #[arg(long, env = "ORBIT_DATA_DIR", default_value_os_t = default_data_dir(), value_name = "DIR")]
     pub(crate) data_dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) lending: Lending,
     #[command(flatten)]
     pub(crate) storage: Storage,
     #[command(flatten)]
@@ -211,4 +215,6 @@ pub(crate) struct Fronting {
     /// How often upstreams are checked; 0s never
     #[arg(long, env = "ORBIT_HEALTH_INTERVAL", default_value = "5s", value_parser = humantime::parse_duration, value_name = "TIME")]
     pub(crate) health_interval: Duration,
+    #[command(flatten)]
+    pub(crate) following: Following,
 }
