@@ -7,7 +7,7 @@
 //! - [`Variant`]: a rendition of another size, shape, format or quality, as a URL asks for it and as it is stored.
 //! - [`Preconditions`](conditional) and [`ranges`](range): RFC 9110 as pure functions.
 //! - [`CacheKey`], [`CacheStatus`]: how tiers name a response and say what they did.
-//! - [`access`]: who may write.
+//! - [`access`]: who may write. [`tags`]: what caches further out know an image by.
 //! - [`Job`], [`Event`], [`Receipt`], [`Stats`], [`Problem`]: what goes over the wire.
 //!
 //! No I/O, no async, and no clock: functions take `now`, and [`Clock`] is only the trait.
@@ -31,6 +31,7 @@ pub mod range;
 mod receipt;
 mod recipe;
 mod stats;
+pub mod tags;
 pub mod variant;
 
 pub use access::Access;
