@@ -11,6 +11,7 @@ pub(crate) mod hit_ratio;
 pub(crate) mod ingest;
 pub(crate) mod pixels;
 pub(crate) mod reference;
+pub(crate) mod scaling;
 pub(crate) mod size;
 pub(crate) mod soak;
 pub(crate) mod store_scale;

@@ -14,10 +14,12 @@ use orbit_origin::fetch::Allowed;
 
 use crate::server;
 
+mod cdn;
 mod generation;
 mod variants;
 mod workflow;
 
+pub(crate) use cdn::Cdn;
 pub(crate) use generation::Generation;
 pub(crate) use variants::{Refine, Signing, Variants};
 pub(crate) use workflow::Workflow;
@@ -129,6 +131,8 @@ pub(crate) struct Making {
     /// What stands before /api/images/ in URLs, as in https://cdn.example.com; empty for the same origin
     #[arg(long, env = "ORBIT_PUBLIC_BASE_URL", default_value = "", value_name = "URL")]
     pub(crate) public_base_url: String,
+    #[command(flatten)]
+    pub(crate) cdn: Cdn,
     #[command(flatten)]
     pub(crate) workflow: Workflow,
     #[command(flatten)]

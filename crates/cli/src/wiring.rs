@@ -2,6 +2,8 @@
 //!
 //! [`Node`] is what `serve`, `origin`, `edge` and `demo` run: a handler, and what to do before the process ends.
 
+mod cdn;
+
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -236,6 +238,7 @@ async fn open_origin(
     // Behind the lock that the store holds on the folder.
     let journal = Journal::open(&data_dir.join("journal.sqlite"), EventLimits::default()).await;
     let journal = Arc::new(journal.with_context(|| format!("the journal in {}", data_dir.display()))?);
+    let cdns = cdn::open(data_dir, making, &fetcher).await?;
     let parts = orbit_origin::Parts {
         store,
         events: Arc::clone(&journal) as Arc<dyn EventLog>,
@@ -243,6 +246,7 @@ async fn open_origin(
         models,
         fetcher,
         copies,
+        cdns,
         access: access.clone(),
         clock: Arc::new(SystemClock),
     };
@@ -289,6 +293,7 @@ fn origin_config(making: &flags::Making) -> Result<orbit_origin::Config> {
         interrupted: workflow.interrupted.into(),
         thumbnail: (workflow.thumbnail > 0).then_some(workflow.thumbnail),
         public_base_url: making.public_base_url.clone(),
+        cdn_max_age: making.cdn.cdn_max_age,
         ..orbit_origin::Config::default()
     })
 }

@@ -158,7 +158,7 @@ enum Upstream {
 }
 
 fn removed(Purged { tier, dropped }: Purged) -> Removed {
-    Removed { tier: tier.to_owned(), entries: dropped.entries, bytes: Some(dropped.bytes) }
+    Removed { tier: tier.to_owned(), entries: dropped.entries, bytes: Some(dropped.bytes), failed: None }
 }
 
 async fn read(body: Body) -> Result<Bytes, Error> {

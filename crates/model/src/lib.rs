@@ -24,6 +24,7 @@ mod event;
 mod format;
 mod id;
 mod job;
+mod letter;
 mod manifest;
 mod metadata;
 mod problem;
@@ -45,6 +46,7 @@ pub use event::{
 pub use format::Format;
 pub use id::{ImageId, JobId, ThreadId};
 pub use job::{Concept, Job, JobFailure, JobImage, JobRequest, JobState, QueuedJob, Slot};
+pub use letter::{Letter, LetterState, Letters};
 pub use manifest::{BlobName, Derived, Labels, Manifest, Placeholder, PrivateFile, Rendition, Source};
 pub use metadata::{Metadata, MetadataPage};
 pub use problem::Problem;

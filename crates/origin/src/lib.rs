@@ -5,7 +5,7 @@
 //! - out: `image` (bytes; `variants` derives what is not there), `metadata` (JSON), `recipe` (for the owner), `events` (a thread's stream).
 //! - behind: `background` makes what is served smaller, and variants ahead of time, while nobody waits ([`Origin::tend`]).
 //! - generation: `jobs` (accept, join, cancel, resume), also by `openai` -> `generate` (a [`Generator`] draws, `ingest` stores).
-//! - away: `purge` (truth first, then the [`Copies`], then the receipt).
+//! - away: `purge` (truth first, then the [`Copies`], then the receipt); further out [`cdn`], the caches of others.
 //! - `guard` decides who may write; `error` is where HTTP statuses are.
 //!
 //! It is handed its store, event log, generators, fetcher and clock; it reads no environment, and what it asks other servers goes
@@ -13,6 +13,7 @@
 
 mod background;
 mod body;
+pub mod cdn;
 mod config;
 mod copies;
 mod error;
@@ -42,6 +43,7 @@ use orbit_store::{EventLog, JobQueue, Store};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use cdn::Cdns;
 pub use config::{Config, Interrupted};
 pub use copies::{Copies, NoCopies};
 pub use error::Error;
@@ -70,6 +72,8 @@ pub struct Parts {
     pub fetcher: Fetcher,
     /// Who holds copies that a purge must reach.
     pub copies: Arc<dyn Copies>,
+    /// The caches of others in front of those.
+    pub cdns: Option<Cdns>,
     /// Who may write.
     pub access: Access,
     /// What time it is.
@@ -101,8 +105,11 @@ impl Origin {
     ///
     /// # Errors
     /// [`Error::Invalid`] where the settings make no sense.
-    pub fn new(parts: Parts, config: Config) -> Result<Self, Error> {
+    pub fn new(mut parts: Parts, config: Config) -> Result<Self, Error> {
         config.validate()?;
+        if let Some(cdns) = parts.cdns.clone() {
+            parts.copies = Arc::new(cdn::WithCdns { own: parts.copies, cdns });
+        }
         let pool = Pool::new(Bounds {
             threads: config.codec_threads,
             max_queued: config.max_queued,

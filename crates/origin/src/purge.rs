@@ -53,7 +53,7 @@ struct Tally {
 
 impl Tally {
     fn into_receipt(self, request: &PurgeRequest, copies: Vec<Removed>, at: Timestamp) -> Receipt {
-        let truth = |tier: &str, entries, bytes| Removed { tier: tier.to_owned(), entries, bytes };
+        let truth = |tier: &str, entries, bytes| Removed { tier: tier.to_owned(), entries, bytes, failed: None };
         let mut removed = Vec::new();
         if !request.soft {
             removed.push(truth("index", self.rows, None));

@@ -6,6 +6,7 @@
 //! - [`EventLog`]: what the subscribers of a thread are told; [`MemoryLog`] keeps the last of it.
 //! - [`JobQueue`]: jobs that were accepted and how far they have come; [`MemoryQueue`] keeps them for tests.
 //! - [`Journal`]: events and jobs in a file, for a restart to go on with.
+//! - [`Outbox`]: purges that a CDN has not confirmed, in a file.
 //!
 //! Errors surface: nothing here is a copy that may be lost. The crate knows neither caches nor HTTP, never reads a
 //! clock, and does all disk work on tokio's blocking threads.
@@ -21,6 +22,7 @@ mod fixtures;
 mod index;
 mod journal;
 mod memory;
+mod outbox;
 mod queue;
 mod sqlite;
 mod store;
@@ -32,6 +34,7 @@ pub use filesystem::FileSystem;
 pub use index::{ImageIndex, Page, Query, Totals};
 pub use journal::Journal;
 pub use memory::{EventLimits, MemoryLog};
+pub use outbox::Outbox;
 pub use queue::{JobQueue, MemoryQueue};
 pub use sqlite::Sqlite;
 pub use store::{Committed, Erased, Expect, Recovered, Reindexed, Store};

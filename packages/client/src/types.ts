@@ -109,6 +109,8 @@ export interface Removal {
   entries: number;
   /** Absent where the tier counts no bytes. */
   bytes?: number;
+  /** Why a CDN has not confirmed yet, and what becomes of that; absent where all went well. */
+  failed?: string;
 }
 
 /** The answer to a deletion or a purge. */
