@@ -16,11 +16,13 @@ use crate::server;
 
 mod cdn;
 mod generation;
+mod storage;
 mod variants;
 mod workflow;
 
 pub(crate) use cdn::Cdn;
 pub(crate) use generation::Generation;
+pub(crate) use storage::Storage;
 pub(crate) use variants::{Refine, Signing, Variants};
 pub(crate) use workflow::Workflow;
 
@@ -101,6 +103,8 @@ pub(crate) struct Origin {
     /// The folder in which images and their index are stored
     #[arg(long, env = "ORBIT_DATA_DIR", default_value_os_t = default_data_dir(), value_name = "DIR")]
     pub(crate) data_dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) storage: Storage,
     #[command(flatten)]
     pub(crate) making: Making,
 }

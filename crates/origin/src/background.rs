@@ -93,7 +93,7 @@ impl Origin {
                 cdns.tend().await;
             }
         };
-        tokio::join!(self.work_off(), self.find_unrefined(), told);
+        tokio::join!(self.work_off(), self.find_unrefined(), self.catch_up(), told);
     }
 
     async fn work_off(&self) {
@@ -177,7 +177,7 @@ impl Origin {
         let blobs = vec![(image.file.clone(), bytes)];
         let saved = served.saturating_sub(image.bytes);
         let amended =
-            self.store().amend(id, blobs, move |now| Ok(refined_as(now, seen, |now| now.image = image))).await;
+            self.store().amend(id, blobs, move |now| Ok(refined_as(now, seen, |now| now.image = image.clone()))).await;
         match amended {
             Ok(_) => tracing::info!(target: "orbit::origin", saved, "IMG: ✓ Refined {id}"),
             // Replaced meanwhile: the new image has its own turn.

@@ -111,6 +111,8 @@ impl From<orbit_store::Error> for Error {
             orbit_store::Error::Conflict(_) => Self::Conflict(text),
             orbit_store::Error::Invalid(_) => Self::Invalid(text),
             orbit_store::Error::Busy(_) => Self::Busy,
+            // It may be over soon, and nobody but the operator can do anything about it.
+            orbit_store::Error::Unavailable(_) => Self::Busy,
             other => Self::internal(other),
         }
     }
@@ -139,7 +141,7 @@ impl IntoResponse for Error {
 /// The answer to a write that may not be.
 pub(crate) fn refused(refusal: Refusal) -> Response {
     match refusal {
-        Refusal::Unauthorized => {
+        Refusal::Unauthorized | Refusal::NoTicket => {
             let mut response = problem(StatusCode::UNAUTHORIZED, "unauthorized", &refusal.to_string());
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             response

@@ -32,6 +32,7 @@ mod pool;
 mod purge;
 mod recipe;
 mod routes;
+mod upkeep;
 mod upload;
 mod variants;
 
