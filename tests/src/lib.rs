@@ -8,7 +8,7 @@
 //! - the edge as a cache: `policy`, `parts`, `keys`, `variants_at_edge`, `told`; in a storm `coalesce`; where it is old or the origin fails `stale`
 //! - the edge as a proxy: `pass`, `backends`; behind another one `through_nginx`
 //! - in a bucket, where several origins keep the same images: `bucket`
-//! - away, and never again: `purge`, `edge_purge`; from caches of others too: `cdn`
+//! - away, and never again: `purge`, `edge_purge`, `purge_log`; from caches of others too: `cdn`
 //! - when things end badly: `crash`, `shutdown`, `limits`, `disk`
 //! - how clients connect, and those who dawdle: `connections`, `tls`
 //! - who may: `access`; who looks on: `observe`
@@ -74,6 +74,8 @@ mod policy;
 mod privacy;
 #[cfg(test)]
 mod purge;
+#[cfg(test)]
+mod purge_log;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]

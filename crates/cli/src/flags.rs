@@ -16,12 +16,14 @@ use crate::server;
 
 mod cdn;
 mod generation;
+mod purges;
 mod storage;
 mod variants;
 mod workflow;
 
 pub(crate) use cdn::Cdn;
 pub(crate) use generation::Generation;
+pub(crate) use purges::{Following, Lending, PurgeLog};
 pub(crate) use storage::Storage;
 pub(crate) use variants::{Refine, Signing, Variants};
 pub(crate) use workflow::Workflow;
@@ -103,6 +105,8 @@ pub(crate) struct Origin {
     /// The folder in which images and their index are stored
     #[arg(long, env = "ORBIT_DATA_DIR", default_value_os_t = default_data_dir(), value_name = "DIR")]
     pub(crate) data_dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) lending: Lending,
     #[command(flatten)]
     pub(crate) storage: Storage,
     #[command(flatten)]
@@ -215,4 +219,6 @@ pub(crate) struct Fronting {
     /// How often upstreams are checked; 0s never
     #[arg(long, env = "ORBIT_HEALTH_INTERVAL", default_value = "5s", value_parser = humantime::parse_duration, value_name = "TIME")]
     pub(crate) health_interval: Duration,
+    #[command(flatten)]
+    pub(crate) following: Following,
 }

@@ -15,7 +15,7 @@ use orbit_codec::{Limits, Quality};
 use orbit_edge::{Backends, Disk, Pool, ServiceUpstream, Upstream, Upstreams};
 use orbit_model::{Access, EdgeStats, PurgeRequest, Removed};
 use orbit_origin::{Copies, Fetcher, NoCopies, fetch};
-use orbit_store::{EventLimits, EventLog, Journal};
+use orbit_store::{EventLimits, EventLog, Journal, PurgeJournal};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,7 @@ use crate::output;
 use crate::server::{Drain, Handler, Response, ResponseFuture, Server, Signals};
 
 mod cdn;
+mod purges;
 pub(crate) mod storage;
 
 /// Everything that one process runs.
@@ -36,6 +37,8 @@ pub(crate) struct Node {
     stop: Box<dyn FnOnce() + Send>,
     /// What must end before the process does.
     drain: Drain,
+    /// What is done before the first request is answered.
+    prepare: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// What is done while nobody waits, for as long as the process runs.
     tend: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
@@ -74,7 +77,17 @@ impl Node {
             Box::pin(async move { origin.idle().await })
         });
         let tend = Box::pin(async move { tended.tend().await });
-        Self { handler, stop: Box::new(move || stopped.stop()), drain, tend }
+        let prepare = Box::pin(std::future::ready(()));
+        Self { handler, stop: Box::new(move || stopped.stop()), drain, prepare, tend }
+    }
+
+    /// How an edge that listens there follows its upstream's log of purges.
+    pub(crate) fn following(
+        fronting: &flags::Fronting,
+        listening: &flags::Listening,
+        server: &Server,
+    ) -> Result<Option<orbit_edge::Following>> {
+        purges::following(fronting, listening, server.address()?)
     }
 
     /// The edge alone, in front of the servers at these URLs.
@@ -82,7 +95,7 @@ impl Node {
         edge: &flags::Edge,
         fronting: &flags::Fronting,
         urls: Vec<String>,
-        access: &Access,
+        (access, follow): (&Access, Option<orbit_edge::Following>),
     ) -> Result<Self> {
         let pool = |urls: Vec<String>| -> Result<Arc<dyn Upstream>> {
             Ok(Arc::new(Pool::new(&Upstreams {
@@ -100,16 +113,21 @@ impl Node {
             profile: fronting.profile,
             maps: fronting.map.clone(),
             disk: (disk.max_bytes > 0).then_some(disk),
+            follow,
             ..edge_config(edge)
         };
         let edge = orbit_edge::Edge::new(config, backends, access.clone(), Arc::new(SystemClock))?;
-        let stopped = edge.clone();
-        let handler = Arc::new(Alone(edge));
+        let [stopped, prepared, tended, left] = std::array::from_fn(|_| edge.clone());
+        let drain: Drain = Arc::new(move || {
+            let edge = left.clone();
+            Box::pin(async move { edge.leave().await })
+        });
         Ok(Self {
-            handler,
+            handler: Arc::new(Alone(edge)),
             stop: Box::new(move || stopped.stop()),
-            drain: Arc::new(|| Box::pin(async {})),
-            tend: Box::pin(std::future::ready(())),
+            drain,
+            prepare: Box::pin(async move { prepared.prepare().await }),
+            tend: Box::pin(async move { tended.follow().await }),
         })
     }
 
@@ -127,6 +145,7 @@ impl Node {
         let stop = CancellationToken::new();
         // Before the address is told: whoever has it may send a signal.
         let mut signals = runtime.block_on(async { Signals::listen(server.tls()) })?;
+        runtime.block_on(self.prepare);
         output::line(&format!("listening on {}", server.url()?))?;
         let stopping = stop.clone();
         // Not waited for: what it does ends with the process.
@@ -222,7 +241,7 @@ pub(crate) fn access(listening: &flags::Listening) -> Result<Access> {
 }
 
 async fn open_origin(flags: &flags::Origin, copies: Arc<dyn Copies>, access: &Access) -> Result<orbit_origin::Origin> {
-    let flags::Origin { data_dir, storage, making } = flags;
+    let flags::Origin { data_dir, lending, storage, making } = flags;
     let fetcher = Fetcher::new(fetch::Config {
         allow: making.fetch_allow.clone(),
         timeout: making.fetch_timeout,
@@ -234,13 +253,20 @@ async fn open_origin(flags: &flags::Origin, copies: Arc<dyn Copies>, access: &Ac
     let journal = Journal::open(&data_dir.join("journal.sqlite"), EventLimits::default()).await;
     let journal = Arc::new(journal.with_context(|| format!("the journal in {}", data_dir.display()))?);
     let cdns = cdn::open(data_dir, making, &fetcher).await?;
-    let config = orbit_origin::Config { catch_up: store.has_other_writers(), ..origin_config(making)? };
+    let purges = PurgeJournal::open(&data_dir.join("purges.sqlite")).await;
+    let purges = Arc::new(purges.with_context(|| format!("the log of purges in {}", data_dir.display()))?);
+    let config = orbit_origin::Config {
+        catch_up: store.has_other_writers(),
+        edge_lease: lending.edge_lease,
+        ..origin_config(making)?
+    };
     let parts = orbit_origin::Parts {
         store,
         events: Arc::clone(&journal) as Arc<dyn EventLog>,
         queue: journal,
         models,
         fetcher,
+        purges,
         copies,
         cdns,
         access: access.clone(),

@@ -123,6 +123,8 @@ impl Edge {
             images: asked.ids,
             missing: Vec::new(),
             removed: Vec::new(),
+            edges: Vec::new(),
+            pending: false,
             soft: asked.soft,
             at: self.clock.now(),
         });

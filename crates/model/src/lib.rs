@@ -8,11 +8,12 @@
 //! - [`Preconditions`](conditional) and [`ranges`](range): RFC 9110 as pure functions.
 //! - [`CacheKey`], [`CacheStatus`]: how tiers name a response and say what they did.
 //! - [`access`]: who may write. [`tags`]: what caches further out know an image by.
-//! - [`Job`], [`Event`], [`Receipt`], [`Stats`], [`Problem`]: what goes over the wire.
+//! - [`Job`], [`Event`], [`Receipt`], [`Bulletin`], [`Stats`], [`Problem`]: what goes over the wire.
 //!
 //! No I/O, no async, and no clock: functions take `now`, and [`Clock`] is only the trait.
 
 pub mod access;
+mod bulletin;
 mod cache_key;
 mod cache_status;
 pub mod clock;
@@ -36,6 +37,7 @@ pub mod tags;
 pub mod variant;
 
 pub use access::Access;
+pub use bulletin::{Bulletin, Notice, Position};
 pub use cache_key::CacheKey;
 pub use cache_status::{CacheStatus, Forward};
 pub use clock::Clock;
@@ -50,9 +52,9 @@ pub use letter::{Letter, LetterState, Letters};
 pub use manifest::{BlobName, Derived, Labels, Manifest, Placeholder, PrivateFile, Rendition, Source};
 pub use metadata::{Metadata, MetadataPage};
 pub use problem::Problem;
-pub use receipt::{PurgeRequest, Receipt, Removed};
+pub use receipt::{EdgeReceipt, PurgeRequest, Receipt, Removed};
 pub use recipe::Recipe;
-pub use stats::{CodecStats, EdgeStats, JobStats, Stats, StoreStats, TierStats};
+pub use stats::{CodecStats, EdgeStats, FollowStats, JobStats, Stats, StoreStats, TierStats};
 pub use variant::{Query as VariantQuery, Variant};
 
 /// Why a value from outside is not one of our nouns.

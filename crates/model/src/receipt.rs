@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{ImageId, ThreadId};
+use crate::{ImageId, Position, ThreadId};
 
 /// What to remove. The parts add up; an empty request removes nothing and is refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +48,17 @@ pub struct Removed {
     pub failed: Option<String>,
 }
 
+/// What became of a purge at one edge that follows the origin's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EdgeReceipt {
+    /// The edge's name.
+    pub name: String,
+    /// Whether it has done it. One that has not is cut off: it asks before it serves any copy, until it has caught up.
+    pub confirmed: bool,
+    /// How far it had come in the log when this was written.
+    pub position: Option<Position>,
+}
+
 /// The proof that something is gone: written after the last tier has answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
@@ -57,6 +68,13 @@ pub struct Receipt {
     pub missing: Vec<ImageId>,
     /// What was removed where.
     pub removed: Vec<Removed>,
+    /// The edges that follow the origin's log, in the order of their names.
+    #[serde(default)]
+    pub edges: Vec<EdgeReceipt>,
+    /// Whether the log could not be reached: the purge is noted, and told as soon as it can be. Until then an edge that does reach it
+    /// may serve copies.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pending: bool,
     /// Whether copies were only marked as stale.
     pub soft: bool,
     /// When the last tier had answered.

@@ -7,7 +7,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use orbit_codec::{Effort, Stop};
-use orbit_model::{Digest, ImageId, Manifest, PurgeRequest, Variant};
+use orbit_model::{Digest, ImageId, Manifest, Variant};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -140,8 +140,7 @@ impl Origin {
         match done {
             Ok(true) => {
                 // Copies of what stood in for it are shown once more, while the better one is fetched.
-                let request = PurgeRequest { ids: vec![id.clone()], soft: true, ..PurgeRequest::default() };
-                self.0.parts.copies.purge(&request).await;
+                self.outdate_copies_of(id).await;
                 if matches!(chore, Chore::Refine(_)) && self.store().manifest(id).await?.labels.generated {
                     self.0.parts.copies.fill(&[id.url("")]).await;
                 }

@@ -1,6 +1,6 @@
 //! CDNs: caches of others in front of the edges, which are told what to drop.
 //!
-//! 1. [`Cdns`] stands around the [`Copies`]: what they are told, the CDNs are told after them, for a CDN takes its copies from there.
+//! 1. What edges have been told, [`Cdns`] are told after them, for a CDN takes its copies from there.
 //! 2. Each purge is written down for each CDN ([`orbit_store::Outbox`]), so that neither a crash nor an outage loses one.
 //! 3. A [`desk`] a CDN sends what has come together, waits and tries again; a [`driver`] knows what that CDN wants to be asked.
 //! 4. The receipt says who has confirmed in time. What has not stands under `GET /cdn/failed` ([`routes`]).
@@ -20,14 +20,13 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use futures_util::future::join_all;
-use orbit_model::{Clock, EdgeStats, Letter, LetterState, PurgeRequest, Removed};
+use orbit_model::{Clock, Letter, LetterState, PurgeRequest, Removed};
 use orbit_store::Outbox;
 
 use self::carrier::Carrier;
-use self::desk::Desk;
-use crate::{Copies, Error, Fetcher};
+use self::desk::{Desk, News};
+use crate::{Error, Fetcher, Origin};
 
 pub use driver::Secret;
 pub use drivers::{AwsKeys, Secrets};
@@ -107,7 +106,13 @@ impl Cdns {
     }
 
     /// Tells the CDNs what to drop and waits a while for their word; what has none then is told on.
-    pub async fn purge(&self, request: &PurgeRequest) -> Vec<Removed> {
+    async fn purge(&self, request: &PurgeRequest) -> Vec<Removed> {
+        let told = self.post(request).await.into_iter().map(|(desk, news)| desk.report(news, self.0.wait));
+        join_all(told).await
+    }
+
+    /// Hands each CDN's desk what it is to be told.
+    async fn post(&self, request: &PurgeRequest) -> Vec<(&Desk, News)> {
         let wanted: Vec<&Desk> =
             self.0.desks.iter().filter(|desk| !request.soft || desk.driver().can_soften()).collect();
         // Paths name copies of edges; where nothing else is named there is nothing to tell.
@@ -124,11 +129,7 @@ impl Cdns {
                 letters
             }
         };
-        let told = wanted.iter().zip(letters).map(|(desk, letter)| async move {
-            let news = desk.put(letter);
-            desk.report(news, self.0.wait).await
-        });
-        join_all(told).await
+        wanted.into_iter().zip(letters).map(|(desk, letter)| (desk, desk.put(letter))).collect()
     }
 
     fn letter(&self, desk: &Desk, request: &PurgeRequest) -> Letter {
@@ -176,26 +177,19 @@ impl Cdns {
     }
 }
 
-/// The copies of this origin's own edges, and of the CDNs in front of them.
-#[derive(Debug)]
-pub(crate) struct WithCdns {
-    pub(crate) own: Arc<dyn Copies>,
-    pub(crate) cdns: Cdns,
-}
-
-#[async_trait]
-impl Copies for WithCdns {
-    async fn purge(&self, request: &PurgeRequest) -> Vec<Removed> {
-        let mut removed = self.own.purge(request).await;
-        removed.extend(self.cdns.purge(request).await);
-        removed
+impl Origin {
+    /// Tells the CDNs of a purge that the edges know of already; what a receipt says of each.
+    pub(crate) async fn tell_cdns(&self, request: &PurgeRequest) -> Vec<Removed> {
+        match &self.0.parts.cdns {
+            Some(cdns) => cdns.purge(request).await,
+            None => Vec::new(),
+        }
     }
 
-    async fn fill(&self, paths: &[String]) {
-        self.own.fill(paths).await;
-    }
-
-    fn stats(&self) -> Option<EdgeStats> {
-        self.own.stats()
+    /// The same without waiting for anybody.
+    pub(crate) async fn tell_cdns_behind(&self, request: &PurgeRequest) {
+        if let Some(cdns) = &self.0.parts.cdns {
+            cdns.post(request).await;
+        }
     }
 }

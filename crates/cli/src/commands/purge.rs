@@ -87,6 +87,13 @@ fn sentences(receipt: &Receipt) -> Vec<String> {
     };
     let mut lines = vec![format!("{images} {done} at {}", receipt.at)];
     lines.extend(receipt.removed.iter().map(|removed| format!("  {}", removed_sentence(removed))));
+    for edge in &receipt.edges {
+        let word = if edge.confirmed { "done" } else { "cut off; it asks before it serves a copy" };
+        lines.push(format!("  edge {}: {word}", edge.name));
+    }
+    if receipt.pending {
+        lines.push("  edges: not told yet, for their log cannot be reached; they are as soon as it can".to_owned());
+    }
     if !receipt.missing.is_empty() {
         let missing: Vec<_> = receipt.missing.iter().map(ImageId::as_str).collect();
         lines.push(format!("  not there: {}", missing.join(", ")));
@@ -123,6 +130,7 @@ mod tests {
         json!({
             "images": images, "missing": missing, "soft": false, "at": "2026-11-23T20:30:14Z",
             "removed": [{"tier": "index", "entries": images.len()}, {"tier": "files", "entries": 0, "bytes": 2048}],
+            "edges": [{"name": "a", "confirmed": true, "position": null}, {"name": "b", "confirmed": false, "position": null}],
         })
     }
 
@@ -162,6 +170,8 @@ mod tests {
                 "2 images removed at 2026-11-23T20:30:14Z",
                 "  index: 2 entries",
                 "  files: 0 entries, 2.0 KiB",
+                "  edge a: done",
+                "  edge b: cut off; it asks before it serves a copy",
                 "  not there: c",
             ]
         );

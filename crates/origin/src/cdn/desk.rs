@@ -34,7 +34,8 @@ pub(super) enum Progress {
     Failed(String),
 }
 
-type News = watch::Receiver<Progress>;
+/// Tells of a letter that is waited for.
+pub(super) type News = watch::Receiver<Progress>;
 
 /// What one CDN is to be told.
 #[derive(Debug)]
