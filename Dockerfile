@@ -7,9 +7,10 @@ COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
     cargo build --release --locked -p orbit && cp target/release/orbit /usr/local/bin/orbit
 
-# The binary needs nothing but glibc: its authorities for TLS are built in.
+# The binary needs glibc, and the machine's authorities for TLS to buckets and Redis.
 FROM debian:bookworm-slim
-RUN useradd --system --uid 10001 --home-dir /var/lib/orbit orbit \
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --home-dir /var/lib/orbit orbit \
     && install -d -o orbit -g orbit /var/lib/orbit /var/cache/orbit
 COPY --from=build /usr/local/bin/orbit /usr/local/bin/orbit
 USER orbit

@@ -16,7 +16,7 @@ use crate::scaling::{Demand, Tier, load, popularity};
 use crate::table::{Table, figure};
 
 /// Objects and requests of the simulation, and of a quick one.
-const SIMULATED: Size = Size { objects: 200_000, requests: 4_000_000 };
+const SIMULATED: Size = Size { objects: 100_000, requests: 2_000_000 };
 const QUICK: Size = Size { objects: 20_000, requests: 400_000 };
 /// The exponents that are compared, and the shares of all objects that a simulated cache holds.
 const EXPONENTS: [f64; 3] = [0.7, 0.9, 1.1];

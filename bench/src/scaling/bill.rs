@@ -53,7 +53,7 @@ impl Default for Assumptions {
             sources_kept: 0.1,
             beside_bytes: 40e3,
             months: 36.0,
-            index_bytes: 700.0,
+            index_bytes: 600.0,
             entry_bytes: 1842.0,
             used: 0.5,
             edge_memory: 96e9,
@@ -121,6 +121,6 @@ mod tests {
         assert!((assumed.edges(1e5, 0.0) - 2.0).abs() < 1e-9, "by requests");
         assert!((assumed.edges(0.0, 2.5e9) - 4.0).abs() < 1e-9, "by bytes");
         assert!((assumed.origins(0.0, 1.0) - 3.0).abs() < 1e-9, "never fewer than three");
-        assert!((assumed.redis(1e9) - 14.0).abs() < 1e-9);
+        assert!((assumed.redis(1e9) - 12.0).abs() < 1e-9);
     }
 }
