@@ -12,6 +12,7 @@ pub(crate) mod ingest;
 pub(crate) mod pixels;
 pub(crate) mod purge;
 pub(crate) mod reference;
+pub(crate) mod scaling;
 pub(crate) mod size;
 pub(crate) mod soak;
 pub(crate) mod store_scale;

@@ -9,7 +9,7 @@
 //! - the edge as a proxy: `pass`, `backends`; behind another one `through_nginx`
 //! - in a bucket, where several origins keep the same images: `bucket`; from one place to another, and no more than is allowed: `storage`
 //! - when things end badly: `crash`, `shutdown`, `limits`, `disk`, `full`
-//! - away, and never again: `purge`, `edge_purge`, `purge_log`
+//! - away, and never again: `purge`, `edge_purge`, `purge_log`; from caches of others too: `cdn`
 //! - how clients connect, and those who dawdle: `connections`, `tls`
 //! - who may: `access`; who looks on: `observe`
 //! - the command line: `cli`, `convert`
@@ -22,6 +22,8 @@ mod backends;
 mod backends_generation;
 #[cfg(test)]
 mod bucket;
+#[cfg(test)]
+mod cdn;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]

@@ -14,12 +14,14 @@ use orbit_origin::fetch::Allowed;
 
 use crate::server;
 
+mod cdn;
 mod generation;
 mod purges;
 mod storage;
 mod variants;
 mod workflow;
 
+pub(crate) use cdn::Cdn;
 pub(crate) use generation::Generation;
 pub(crate) use storage::{Keeping, Storage};
 pub(crate) use purges::{Following, Lending, PurgeLog};
@@ -137,6 +139,8 @@ pub(crate) struct Making {
     /// What stands before /api/images/ in URLs, as in https://cdn.example.com; empty for the same origin
     #[arg(long, env = "ORBIT_PUBLIC_BASE_URL", default_value = "", value_name = "URL")]
     pub(crate) public_base_url: String,
+    #[command(flatten)]
+    pub(crate) cdn: Cdn,
     #[command(flatten)]
     pub(crate) workflow: Workflow,
     #[command(flatten)]

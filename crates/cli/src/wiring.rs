@@ -25,6 +25,7 @@ use crate::flags;
 use crate::output;
 use crate::server::{Drain, Handler, Response, ResponseFuture, Server, Signals};
 
+mod cdn;
 mod purges;
 pub(crate) mod storage;
 
@@ -252,6 +253,7 @@ async fn open_origin(flags: &flags::Origin, copies: Arc<dyn Copies>, access: &Ac
     let journal = Journal::open(&data_dir.join("journal.sqlite"), EventLimits::default()).await;
     let journal = Arc::new(journal.with_context(|| format!("the journal in {}", data_dir.display()))?);
     let purges = purges::open(data_dir, lending, None).await?;
+    let cdns = cdn::open(data_dir, making, &fetcher).await?;
     let config = orbit_origin::Config {
         catch_up: store.has_other_writers(),
         bounds: storage.keeping.bounds(),
@@ -267,6 +269,7 @@ async fn open_origin(flags: &flags::Origin, copies: Arc<dyn Copies>, access: &Ac
         fetcher,
         purges,
         copies,
+        cdns,
         access: access.clone(),
         clock: Arc::new(SystemClock),
     };
@@ -299,6 +302,7 @@ fn origin_config(making: &flags::Making) -> Result<orbit_origin::Config> {
         interrupted: workflow.interrupted.into(),
         thumbnail: (workflow.thumbnail > 0).then_some(workflow.thumbnail),
         public_base_url: making.public_base_url.clone(),
+        cdn_max_age: making.cdn.cdn_max_age,
         ..orbit_origin::Config::default()
     })
 }

@@ -7,7 +7,7 @@
 //! - [`Variant`]: a rendition of another size, shape, format or quality, as a URL asks for it and as it is stored.
 //! - [`Preconditions`](conditional) and [`ranges`](range): RFC 9110 as pure functions.
 //! - [`CacheKey`], [`CacheStatus`]: how tiers name a response and say what they did.
-//! - [`access`]: who may write.
+//! - [`access`]: who may write. [`tags`]: what caches further out know an image by.
 //! - [`Job`], [`Event`], [`Receipt`], [`Bulletin`], [`Stats`], [`Problem`]: what goes over the wire.
 //!
 //! No I/O, no async, and no clock: functions take `now`, and [`Clock`] is only the trait.
@@ -25,6 +25,7 @@ mod event;
 mod format;
 mod id;
 mod job;
+mod letter;
 mod manifest;
 mod metadata;
 mod problem;
@@ -32,6 +33,7 @@ pub mod range;
 mod receipt;
 mod recipe;
 mod stats;
+pub mod tags;
 pub mod variant;
 
 pub use access::Access;
@@ -46,6 +48,7 @@ pub use event::{
 pub use format::Format;
 pub use id::{ImageId, JobId, ThreadId};
 pub use job::{Concept, Job, JobFailure, JobImage, JobRequest, JobState, QueuedJob, Slot};
+pub use letter::{Letter, LetterState, Letters};
 pub use manifest::{BlobName, Derived, Labels, Manifest, Placeholder, PrivateFile, Rendition, Source};
 pub use metadata::{Metadata, MetadataPage};
 pub use problem::Problem;

@@ -36,13 +36,16 @@ impl PurgeRequest {
 /// What one tier or store gave up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Removed {
-    /// `index`, `files`, `memory`, `disk`.
+    /// `index`, `files`, `memory`, `disk`; of a CDN `cdn:` and its kind.
     pub tier: String,
     /// How many entries, rows or files.
     pub entries: u64,
     /// Their size, where the tier knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
+    /// Why it has not confirmed, and what becomes of that; absent where it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
 }
 
 /// What became of a purge at one edge that follows the origin's log.

@@ -86,10 +86,16 @@ impl Background {
 }
 
 impl Origin {
-    /// Does the background work, until the origin stops. To be run once, on a runtime that lives as long as the origin.
+    /// Does the background work, until the origin stops, and tells CDNs what they must know, for as long as it is polled: a purge that
+    /// ends last waits for their word. To be run once, on a runtime that lives as long as the origin.
     pub async fn tend(&self) {
         self.0.jobs.begin_work(&Handle::current());
-        tokio::join!(self.work_off(), self.find_unrefined(), self.catch_up(), self.collect());
+        let told = async {
+            if let Some(cdns) = &self.0.parts.cdns {
+                cdns.tend().await;
+            }
+        };
+        tokio::join!(self.work_off(), self.find_unrefined(), self.catch_up(), self.collect(), told);
     }
 
     async fn work_off(&self) {

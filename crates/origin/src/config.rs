@@ -43,6 +43,8 @@ pub struct Config {
     pub body_timeout: Duration,
     /// What stands before `/api/images/{id}` in URLs; empty for the same origin.
     pub public_base_url: String,
+    /// How long caches that act for the origin may keep what lasts; without it as long as browsers.
+    pub cdn_max_age: Option<Duration>,
     /// How many concepts are drawn at once.
     pub generation_workers: usize,
     /// How many more may wait; beyond that jobs are answered 503.
@@ -96,6 +98,7 @@ impl Default for Config {
             max_variants: 64,
             body_timeout: Duration::from_secs(60),
             public_base_url: String::new(),
+            cdn_max_age: None,
             generation_workers: 4,
             max_queued_concepts: 1000,
             generation_timeout: Duration::from_secs(180),

@@ -53,7 +53,7 @@ struct Tally {
 
 impl Tally {
     fn into_receipt(self, soft: bool, copies: Purged, at: Timestamp) -> Receipt {
-        let truth = |tier: &str, entries, bytes| Removed { tier: tier.to_owned(), entries, bytes };
+        let truth = |tier: &str, entries, bytes| Removed { tier: tier.to_owned(), entries, bytes, failed: None };
         let mut removed = Vec::new();
         if !soft {
             removed.push(truth("index", self.rows, None));
@@ -100,8 +100,10 @@ impl Origin {
 
     /// Drops the copies that others have of what is named, and waits until they are gone.
     async fn drop_copies(&self, request: PurgeRequest) -> Result<Purged, Error> {
-        let (told, removed) =
+        let (told, mut removed) =
             tokio::join!(self.tell_edges(request.clone()), self.0.parts.copies.purge(&request));
+        // Behind the edges, for CDNs take their copies from there.
+        removed.extend(self.tell_cdns(&request).await);
         Ok(Purged { removed, told: told? })
     }
 
@@ -115,7 +117,8 @@ impl Origin {
     pub(crate) async fn outdate_copies_of(&self, id: &ImageId) {
         let request = PurgeRequest { ids: vec![id.clone()], soft: true, ..PurgeRequest::default() };
         self.0.parts.copies.purge(&request).await;
-        self.tell_edges_behind(request).await;
+        self.tell_edges_behind(request.clone()).await;
+        self.tell_cdns_behind(&request).await;
     }
 
     /// Removes the truth of what a request names.

@@ -7,6 +7,7 @@ use axum::routing::{delete, get, post};
 use http::request::Parts;
 use orbit_model::variant::next_image;
 
+use crate::cdn::routes as cdn;
 use crate::{Error, Origin, edges, events, guard, health, image, jobs, metadata, openai, purge, recipe, upload};
 
 impl Origin {
@@ -20,6 +21,8 @@ impl Origin {
             .route("/images/{id}/recipe", get(recipe::get))
             .route(next_image::PATH, get(crate::next_image::get))
             .route("/purge", post(purge::post))
+            .route("/cdn/failed", get(cdn::get).post(cdn::post))
+            .route("/cdn/failed/{id}", delete(cdn::delete))
             .route("/edges", get(edges::list))
             .route("/edges/{name}", delete(edges::leave))
             .route("/edges/{name}/purges", get(edges::purges))

@@ -7,6 +7,7 @@
 //! - [`JobQueue`]: jobs that were accepted and how far they have come; [`MemoryQueue`] keeps them for tests.
 //! - [`PurgeLog`]: what edges are told to drop, and how far each has come; [`PurgeJournal`] keeps it in a file.
 //! - [`Journal`]: events and jobs in a file, for a restart to go on with.
+//! - [`Outbox`]: purges that a CDN has not confirmed, in a file.
 //!
 //! - [`redis`]: what several nodes share in one Redis; never the only copy of anything.
 //!
@@ -25,6 +26,7 @@ mod index;
 mod journal;
 mod memory;
 mod objects;
+mod outbox;
 mod purges;
 mod queue;
 pub mod redis;
@@ -40,6 +42,7 @@ pub use index::{ImageIndex, Page, Query, Totals};
 pub use journal::Journal;
 pub use memory::{EventLimits, MemoryLog};
 pub use objects::Objects;
+pub use outbox::Outbox;
 pub use purges::{
     Appended, Attendance, Attending, Follower, MemoryPurges, Outbox, PurgeJournal, PurgeLog, RETAINED as RETAINED_PURGES, Reading,
 };

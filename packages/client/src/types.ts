@@ -143,6 +143,8 @@ export interface Removal {
   entries: number;
   /** Absent where the tier counts no bytes. */
   bytes?: number;
+  /** Why a CDN has not confirmed yet, and what becomes of that; absent where all went well. */
+  failed?: string;
 }
 
 /** What became of a purge at one edge that follows the origin's log. */
