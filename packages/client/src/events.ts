@@ -1,19 +1,28 @@
 /**
- * Rewrites the image URLs in an event of a thread's stream. Called by apps with each event that they
- * parsed; it reads no stream itself.
+ * Rewrites the image URLs in an event of a thread's stream. Called by `thread.ts` with each event, and
+ * by apps that read a stream by themselves; it reads none.
  */
 import type { UrlOptions } from "./locate.js";
 import type { OrbitEvent } from "./types.js";
 import { getProxiedImageUrl } from "./url.js";
 
-/** A deep copy of `event` in which each image's `url` is the edge's; `event` stays as it was. */
+interface Linked {
+  url: string;
+  variants?: Linked[];
+}
+
+/** A deep copy of `event` in which each `url` of an image is the edge's; `event` stays as it was. */
 export function rewriteEventUrls<E extends OrbitEvent>(event: E, options: UrlOptions = {}): E {
   const copy = structuredClone(event);
-  for (const image of imagesOf(copy)) image.url = getProxiedImageUrl(image.url, options);
+  const rewrite = (image: Linked): void => {
+    image.url = getProxiedImageUrl(image.url, options);
+    image.variants?.forEach(rewrite);
+  };
+  imagesOf(copy).forEach(rewrite);
   return copy;
 }
 
-function imagesOf(event: OrbitEvent): { url: string }[] {
+function imagesOf(event: OrbitEvent): Linked[] {
   switch (event.event) {
     case "concept_started":
     case "concept_preview":

@@ -6,9 +6,9 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
 use http::header::{CACHE_CONTROL, LOCATION};
-use orbit_model::{Job, JobId, JobRequest};
+use http::{HeaderMap, StatusCode, Uri};
+use orbit_model::{Job, JobFailure, JobId, JobRequest};
 
 use super::batch::remembered;
 use super::{Batch, Brief};
@@ -22,14 +22,29 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 pub(crate) async fn post(State(origin): State<Origin>, request: Request) -> Result<Response, Error> {
     let request: JobRequest = origin.read_json(request, "the generation request").await?;
     let batch = origin.accept(request, Brief::default()).await?;
-    let job = batch.snapshot(&origin.config().public_base_url);
+    let job = origin.with_events(batch.snapshot(&origin.config().public_base_url));
     let status = if job.state.is_final() { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, [(LOCATION, job.url.clone())], Json(job)).into_response())
 }
 
-pub(crate) async fn get(State(origin): State<Origin>, Segment(id): Segment) -> Result<Response, Error> {
+/// The ticket to its events and a generator's own words are for who may write: a job's name is no secret.
+pub(crate) async fn get(
+    State(origin): State<Origin>,
+    Segment(id): Segment,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
     let job = origin.job(&id).await?;
+    let may_write = origin.0.parts.access.check(&uri, &headers).is_ok();
+    let job = if may_write { origin.with_events(job) } else { public(job) };
     Ok(([(CACHE_CONTROL, "no-store")], Json(job)).into_response())
+}
+
+fn public(mut job: Job) -> Job {
+    for image in &mut job.images {
+        image.error = image.error.as_ref().map(JobFailure::public);
+    }
+    job
 }
 
 /// Stops what has not been stored yet; what is stored stays.
@@ -40,10 +55,15 @@ pub(crate) async fn cancel(State(origin): State<Origin>, Segment(id): Segment) -
         let ends = batch.open().into_iter().map(|index| batch.ended(index));
         let _ = tokio::time::timeout(ANSWER_WITHIN, futures_util::future::join_all(ends)).await;
     }
-    origin.job(&id).await.map(Json)
+    origin.job(&id).await.map(|job| Json(origin.with_events(job)))
 }
 
 impl Origin {
+    /// A job as it is told to who may hear of it.
+    fn with_events(&self, job: Job) -> Job {
+        Job { events: self.with_ticket(job.events, &job.thread_id), ..job }
+    }
+
     /// A job of this process.
     pub(crate) fn batch(&self, id: &str) -> Result<Option<Arc<Batch>>, Error> {
         let id: JobId = id.parse().ok().ok_or(Error::NotFound("job"))?;
