@@ -6,6 +6,7 @@ import type { Job } from "orbit-images";
 import type { ThreadItem } from "orbit-images/react";
 import type { Slot } from "@/components/board/frame";
 import { type Picture, pictureOf } from "./pictures";
+import { styleName } from "./words";
 
 /** The slots of a board: first what was there, then what came, in the order of its coming. */
 export function slotsOf(first: readonly Picture[], items: readonly ThreadItem[], job: Job | null, gone: ReadonlySet<string>): Slot[] {
@@ -21,17 +22,33 @@ export function slotsOf(first: readonly Picture[], items: readonly ThreadItem[],
   for (const { id, index } of job?.images ?? []) {
     if (!slots.has(id) && !gone.has(id)) slots.set(id, { ...EMPTY, key: id, id, style: styleIn(id), status: "queued", live: index >= 0 });
   }
-  return [...slots.values()];
+  const all = [...slots.values()];
+  const takes = takesOf(all);
+  return all.map((slot) => ({ ...slot, take: takes.get(slot.id) ?? 1 }));
 }
 
-const EMPTY: Omit<Slot, "key" | "id" | "style" | "status" | "live"> = { preview: null, picture: null, problem: null };
+/** Of each picture, the how many-th of its style it is on its board. */
+export function takesOf(all: readonly { id: string; style: string | null }[]): Map<string, number> {
+  const counts = new Map<string | null, number>();
+  return new Map(all.map(({ id, style }) => {
+    counts.set(style, (counts.get(style) ?? 0) + 1);
+    return [id, counts.get(style) ?? 1];
+  }));
+}
+
+/** What a picture is called among those of its board, which have a title in common. */
+export function captionOf(style: string | null, take: number): string {
+  return `${styleName(style)}, take ${take}`;
+}
+
+const EMPTY: Omit<Slot, "key" | "id" | "style" | "status" | "live"> = { take: 1, preview: null, picture: null, problem: null };
 
 function ready(picture: Picture, live: boolean): Slot {
-  return { key: picture.id, id: picture.id, style: picture.style, status: "ready", preview: null, picture, problem: null, live };
+  return { key: picture.id, id: picture.id, style: picture.style, status: "ready", take: 1, preview: null, picture, problem: null, live };
 }
 
 function unfinished({ id, status, preview, error }: ThreadItem): Slot {
-  return { key: id, id, style: styleIn(id), status, preview, picture: null, problem: error?.message ?? null, live: true };
+  return { key: id, id, style: styleIn(id), status, take: 1, preview, picture: null, problem: error?.message ?? null, live: true };
 }
 
 /** An id that Orbit made begins with the style. */

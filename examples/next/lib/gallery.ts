@@ -9,7 +9,8 @@ import { type Picture, pictureOf } from "./pictures";
 const PAGE = 100;
 
 export interface Shelf {
-  readonly pictures: readonly Picture[];
+  /** As they were read, the newest first; what has been read stays the same object. */
+  readonly pages: readonly (readonly Picture[])[];
   /** Where the list goes on; null at its end. */
   readonly next: string | null;
   readonly state: "idle" | "loading" | "failed";
@@ -31,18 +32,18 @@ function subscribe(listener: () => void): () => void {
 /** Takes in the newest pictures, where they are newer than what is here. */
 export function putFirst(first: Shelf): void {
   if (shelf === null) return become(first);
-  const known = new Set(shelf.pictures.map(({ id }) => id));
-  const fresh = first.pictures.filter(({ id }) => !known.has(id));
-  // A whole page of strangers: what lies between them and ours is not known, so begin again.
-  if (fresh.length === first.pictures.length && fresh.length > 0) return become(first);
-  if (fresh.length > 0) become({ ...shelf, pictures: [...fresh, ...shelf.pictures] });
+  const newest = first.pages.flat();
+  const fresh = unknown(newest, shelf);
+  // Strangers only: what lies between them and ours is not known, so begin again.
+  if (fresh.length === newest.length && fresh.length > 0) return become(first);
+  if (fresh.length > 0) become({ ...shelf, pages: [fresh, ...shelf.pages] });
 }
 
 /** Looks for pictures that were made since the page's HTML was; without a line what is here has to do. */
 export async function lookAgain(): Promise<void> {
   try {
     const { images, next_cursor } = await listImages({ limit: PAGE });
-    putFirst({ pictures: images.map(pictureOf), next: next_cursor, state: "idle" });
+    putFirst({ pages: [images.map(pictureOf)], next: next_cursor, state: "idle" });
   } catch {
     // The page says elsewhere that there is no line.
   }
@@ -50,9 +51,9 @@ export async function lookAgain(): Promise<void> {
 
 /** Takes a picture out that is gone. */
 export function takeOut(id: string): void {
-  if (shelf?.pictures.some((picture) => picture.id === id)) {
-    become({ ...shelf, pictures: shelf.pictures.filter((picture) => picture.id !== id) });
-  }
+  if (shelf === null) return;
+  const without = (page: readonly Picture[]) => (page.some((one) => one.id === id) ? page.filter((one) => one.id !== id) : page);
+  become({ ...shelf, pages: shelf.pages.map(without) });
 }
 
 /** Reads the next page, unless it is being read or there is none. */
@@ -63,9 +64,7 @@ export async function readOn(): Promise<void> {
   try {
     const { images, next_cursor } = await listImages({ limit: PAGE, cursor: before.next });
     const here = shelf ?? before;
-    const known = new Set(here.pictures.map(({ id }) => id));
-    const more = images.filter(({ id }) => !known.has(id)).map(pictureOf);
-    become({ pictures: [...here.pictures, ...more], next: next_cursor, state: "idle" });
+    become({ pages: [...here.pages, unknown(images.map(pictureOf), here)], next: next_cursor, state: "idle" });
   } catch {
     become({ ...(shelf ?? before), state: "failed" });
   }
@@ -76,27 +75,27 @@ function become(next: Shelf): void {
   for (const listener of listeners) listener();
 }
 
-/** A run of pictures of one board, in the order of the list. */
+function unknown(pictures: readonly Picture[], here: Shelf): Picture[] {
+  const known = new Set(here.pages.flat().map(({ id }) => id));
+  return pictures.filter(({ id }) => !known.has(id));
+}
+
+/** Pictures of one board, in the order of the list. */
 export interface Sheet {
   readonly thread: string | null;
   readonly pictures: readonly Picture[];
 }
 
-/** The longest run that is one sheet: what the browser lays out at once. */
-const MAX_SHEET = 48;
+const sheets = new WeakMap<readonly Picture[], Sheet[]>();
 
-/** The list cut into sheets; those of `before` are the same objects, so that only the last is drawn anew. */
-export function cutIntoSheets(pictures: readonly Picture[], before: readonly Sheet[]): Sheet[] {
-  const sheets: Sheet[] = [];
-  let start = 0;
-  for (let at = 1; at <= pictures.length; at += 1) {
-    const same = at < pictures.length && pictures[at]?.thread === pictures[start]?.thread && at - start < MAX_SHEET;
-    if (same) continue;
-    const run = pictures.slice(start, at);
-    const old = before[sheets.length];
-    const kept = old && old.pictures.length === run.length && old.pictures.every((picture, n) => picture === run[n]);
-    sheets.push(kept ? old : { thread: run[0]?.thread ?? null, pictures: run });
-    start = at;
+/** A page's pictures by their boards; the same objects for the same page, so that only what is new is drawn. */
+export function sheetsOf(page: readonly Picture[]): Sheet[] {
+  let cut = sheets.get(page);
+  if (cut === undefined) {
+    const boards = new Map<string | null, Picture[]>();
+    for (const picture of page) boards.set(picture.thread, [...(boards.get(picture.thread) ?? []), picture]);
+    cut = [...boards].map(([thread, pictures]) => ({ thread, pictures }));
+    sheets.set(page, cut);
   }
-  return pictures.length === 0 ? [] : sheets;
+  return cut;
 }

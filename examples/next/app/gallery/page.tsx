@@ -11,6 +11,6 @@ const FIRST = 60;
 export default async function GalleryPage() {
   const page = await listPictures(FIRST);
   return (
-    <Gallery first={{ pictures: page?.pictures ?? [], next: page?.next ?? null, state: page === null ? "failed" : "idle" }} />
+    <Gallery first={{ pages: page === null ? [] : [page.pictures], next: page?.next ?? null, state: page === null ? "failed" : "idle" }} />
   );
 }

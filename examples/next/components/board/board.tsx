@@ -56,7 +56,6 @@ export function Board({ thread, first, reachable }: Props) {
           <summary>Draw more for this board</summary>
           <Composer key={brief ?? ""} thread={thread} brief={brief ?? ""} ask={(concepts) => live.generate({ concepts, partial_images: 1 })} />
         </details>
-        <p className="small">The demo generator draws by a procedure from each prompt’s hash. Its pictures are not the work of an AI model.</p>
       </div>
       <section className="sheet" ref={sheet} aria-labelledby="film">
         <div className="sheet-head">
@@ -72,6 +71,7 @@ export function Board({ thread, first, reachable }: Props) {
             ))}
           </ol>
         )}
+        <p className="small colophon">The demo generator draws by a procedure from each prompt’s hash. Its pictures are not the work of an AI model.</p>
       </section>
     </main>
   );

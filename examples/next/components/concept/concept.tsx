@@ -10,6 +10,7 @@ import { OrbitImage } from "orbit-images/react";
 import { type CSSProperties, useEffect, useRef, useState } from "react";
 import { Icon } from "@/components/icons";
 import { useSeen } from "@/lib/answers";
+import { captionOf, takesOf } from "@/lib/board";
 import { toggleChosen, useBrief, useChosen } from "@/lib/kept";
 import { type Picture, pagePath } from "@/lib/pictures";
 import { boardTitle, sayBytes, sayWhen, styleName } from "@/lib/words";
@@ -36,7 +37,7 @@ export function Concept({ picture, board }: { picture: Picture; board: Picture[]
           {picture.thread === null ? "On no board" : <Link href={`/boards/${thread}`} prefetch={false}>{boardTitle(thread)}</Link>}
           {at >= 0 && `, number ${at + 1} of ${board.length}`}
         </p>
-        <h1>{picture.title}</h1>
+        <h1>{picture.parent === null ? captionOf(picture.style, takesOf(board).get(picture.id) ?? 1) : picture.title}</h1>
         {purged && <p className="note" data-kind="problem" role="status">This picture was removed, from every tier.</p>}
         {brief !== null && <p className="brief-text">{brief}</p>}
         <div className="concept-acts">

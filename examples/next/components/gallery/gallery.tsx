@@ -6,19 +6,15 @@
 import Link from "next/link";
 import { onPurge } from "orbit-images";
 import { OrbitImage } from "orbit-images/react";
-import { type CSSProperties, type KeyboardEvent, memo, useEffect, useMemo, useRef } from "react";
+import { type CSSProperties, type KeyboardEvent, memo, useEffect, useRef } from "react";
 import { Unreachable } from "@/components/shell/unreachable";
-import { cutIntoSheets, lookAgain, putFirst, readOn, type Sheet, type Shelf, takeOut, useShelf } from "@/lib/gallery";
+import { lookAgain, putFirst, readOn, type Sheet, type Shelf, sheetsOf, takeOut, useShelf } from "@/lib/gallery";
 import { pagePath } from "@/lib/pictures";
 import { boardTitle, count, styleName } from "@/lib/words";
 
 export function Gallery({ first }: { first: Shelf }) {
   const shelf = useShelf(first);
-  const before = useRef<Sheet[]>([]);
-  const sheets = useMemo(() => {
-    before.current = cutIntoSheets(shelf.pictures, before.current);
-    return before.current;
-  }, [shelf.pictures]);
+  const total = shelf.pages.reduce((sum, page) => sum + page.length, 0);
   useEffect(() => {
     putFirst(first);
     void lookAgain();
@@ -29,13 +25,13 @@ export function Gallery({ first }: { first: Shelf }) {
     <main id="main" className="page gallery">
       <div className="gallery-head">
         <h1>Gallery</h1>
-        <p aria-live="polite">{count(shelf.pictures.length, "picture")}{shelf.next === null ? "" : " so far; scroll for more"}</p>
+        <p aria-live="polite">{count(total, "picture")}{shelf.next === null ? "" : " so far; scroll for more"}</p>
       </div>
-      {shelf.state === "failed" && shelf.pictures.length === 0 && <Unreachable />}
+      {shelf.state === "failed" && total === 0 && <Unreachable />}
       <div className="contacts" onKeyDown={walk}>
-        {sheets.map((sheet, at) => <Contact key={sheet.pictures[0]?.id} sheet={sheet} first={at === 0} />)}
+        {shelf.pages.flatMap(sheetsOf).map((sheet, at) => <Contact key={sheet.pictures[0]?.id} sheet={sheet} first={at === 0} />)}
       </div>
-      <End shelf={shelf} />
+      <End shelf={shelf} empty={total === 0} />
     </main>
   );
 }
@@ -65,7 +61,7 @@ const Contact = memo(function Contact({ sheet, first }: { sheet: Sheet; first: b
 });
 
 /** The list's end: reads on when it comes near the window, a window's height before it is seen. */
-function End({ shelf }: { shelf: Shelf }) {
+function End({ shelf, empty }: { shelf: Shelf; empty: boolean }) {
   const end = useRef<HTMLDivElement>(null);
   const { next, state } = shelf;
   useEffect(() => {
@@ -78,8 +74,8 @@ function End({ shelf }: { shelf: Shelf }) {
     <div className="gallery-end" ref={end}>
       {state === "failed" && next !== null && <button type="button" className="button" onClick={() => void readOn()}>The list broke off. Read on</button>}
       {next !== null && state !== "failed" && <p role="status">Reading on</p>}
-      {next === null && shelf.pictures.length > 0 && <p>That is all of it</p>}
-      {next === null && shelf.pictures.length === 0 && state !== "failed" && <p>Nothing here yet. <Link href="/">Write a brief</Link>, and it fills.</p>}
+      {next === null && !empty && <p>That is all of it</p>}
+      {next === null && empty && state !== "failed" && <p>Nothing here yet. <Link href="/">Write a brief</Link>, and it fills.</p>}
     </div>
   );
 }
@@ -89,7 +85,7 @@ function walk(event: KeyboardEvent<HTMLElement>): void {
   const here = (event.target as HTMLElement).closest<HTMLElement>("[data-picture]");
   if (here === null || !event.key.startsWith("Arrow")) return;
   const all = [...event.currentTarget.querySelectorAll<HTMLElement>("[data-picture]")];
-  const columns = getComputedStyle(here.closest("ul") ?? here).gridTemplateColumns.split(" ").length;
+  const columns = Number(getComputedStyle(here).getPropertyValue("--columns")) || 1;
   const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key] ?? 0;
   const to = all[all.indexOf(here) + by];
   if (to === undefined) return;
