@@ -16,8 +16,9 @@ export function slotsOf(first: readonly Picture[], items: readonly ThreadItem[],
   }
   for (const item of items) {
     // What the HTML brought stays as it is: events tell of it again.
-    if (slots.has(item.id)) continue;
-    slots.set(item.id, item.image ? ready(pictureOf(item.image), true) : unfinished(item));
+    const key = item.id || item.key;
+    if (slots.has(key)) continue;
+    slots.set(key, item.image ? ready(pictureOf(item.image), true) : unfinished(item));
   }
   for (const { id, index } of job?.images ?? []) {
     if (!slots.has(id) && !gone.has(id)) slots.set(id, { ...EMPTY, key: id, id, style: styleIn(id), status: "queued", live: index >= 0 });
@@ -47,8 +48,8 @@ function ready(picture: Picture, live: boolean): Slot {
   return { key: picture.id, id: picture.id, style: picture.style, status: "ready", take: 1, preview: null, picture, problem: null, live };
 }
 
-function unfinished({ id, status, preview, error }: ThreadItem): Slot {
-  return { key: id, id, style: styleIn(id), status, take: 1, preview, picture: null, problem: error?.message ?? null, live: true };
+function unfinished({ key, id, status, preview, error }: ThreadItem): Slot {
+  return { key: id || key, id, style: styleIn(id), status, take: 1, preview, picture: null, problem: error?.message ?? null, live: true };
 }
 
 /** An id that Orbit made begins with the style. */
