@@ -1,11 +1,10 @@
 /**
- * The server's routes as functions: one request each, its answer with the URLs rewritten, or an
- * `OrbitError`. `ask` is their one way to the network.
+ * The one way to the server: a request, its answer with the URLs rewritten, or an `OrbitError`; and what
+ * an app asks for most, a batch of images. Called by `thread.ts` and `images.ts`.
  */
-import type { UrlOptions } from "./locate.js";
+import { trimBase, type UrlOptions } from "./locate.js";
 import { failureOf, problemOf } from "./problem.js";
-import { announcePurge } from "./purge.js";
-import type { ImageList, ImageMetadata, Job, Receipt } from "./types.js";
+import type { Job } from "./types.js";
 import { getProxiedImageUrl } from "./url.js";
 
 /** Where the server is and who asks. */
@@ -44,28 +43,6 @@ export interface GenerateRequest {
   reuse?: boolean;
 }
 
-/** Which images are listed. */
-export interface ListQuery {
-  thread_id?: string | undefined;
-  style?: string | undefined;
-  /** The `next_cursor` of the page before. */
-  cursor?: string | null | undefined;
-  /** 1 to 200. */
-  limit?: number | undefined;
-}
-
-/** What is said of an upload. */
-export interface Labels {
-  /** An id of your own; left out, the server makes one. */
-  id?: string | undefined;
-  thread_id?: string | undefined;
-  style?: string | undefined;
-  title?: string | undefined;
-  prompt?: string | undefined;
-  model?: string | undefined;
-  generated?: boolean | undefined;
-}
-
 /** Starts a batch of concepts; its images have their ids and URLs at once. */
 export async function generate(
   request: GenerateRequest,
@@ -77,64 +54,22 @@ export async function generate(
   return { ...job, images: job.images.map((image) => rewrite(image, options)) };
 }
 
-/** All that is known of an image. */
-export async function getImage(id: string, options: ServerOptions = {}): Promise<ImageMetadata> {
-  return rewrite(
-    await ask<ImageMetadata>(`/images/${encodeURIComponent(id)}/meta`, {}, options),
-    options,
-  );
-}
-
-/** A page of images, newest first. */
-export async function listImages(
-  query: ListQuery = {},
-  options: ServerOptions = {},
-): Promise<ImageList> {
-  const list: ImageList = await ask(`/images${search(query)}`, {}, options);
-  return { ...list, images: list.images.map((image) => rewrite(image, options)) };
-}
-
-/** Stores an image, under `labels.id` if there is one. */
-export async function uploadImage(
-  bytes: Blob,
-  { id, ...labels }: Labels = {},
-  options: ServerOptions = {},
-): Promise<ImageMetadata> {
-  const headers = { "content-type": bytes.type || "application/octet-stream" };
-  const path = id === undefined ? "/images" : `/images/${encodeURIComponent(id)}`;
-  const init = { method: id === undefined ? "POST" : "PUT", headers, body: bytes };
-  return rewrite(await ask<ImageMetadata>(path + search(labels), init, options), options);
-}
-
-/** Removes an image from every tier, from this page and from its service worker. */
-export async function deleteImage(id: string, options: ServerOptions = {}): Promise<Receipt> {
-  const receipt: Receipt = await ask(
-    `/images/${encodeURIComponent(id)}`,
-    { method: "DELETE" },
-    options,
-  );
-  for (const gone of receipt.images) announcePurge(gone, Date.parse(receipt.at));
-  return receipt;
-}
-
 /** Makes one request to the server; gives the answer whatever its status. */
 export async function request(
   path: string,
   init: RequestInit,
-  options: ServerOptions,
+  { token, server, signal }: ServerOptions,
 ): Promise<Response> {
-  const headers = new Headers(init.headers);
-  if (options.token) headers.set("authorization", `Bearer ${options.token}`);
-  const signal = init.signal ?? options.signal ?? null;
-  const server = (options.server ?? "").replace(/\/+$/, "");
+  const headers = { ...init.headers, ...(token && { authorization: `Bearer ${token}` }) };
   try {
-    return await fetch(server + path, { ...init, headers, signal });
+    return await fetch(trimBase(server) + path, { signal: signal ?? null, ...init, headers });
   } catch (cause) {
     throw failureOf(cause, path);
   }
 }
 
-async function ask<T>(path: string, init: RequestInit, options: ServerOptions): Promise<T> {
+/** Makes one request, and reads the JSON of its answer. */
+export async function ask<T>(path: string, init: RequestInit, options: ServerOptions): Promise<T> {
   const response = await request(path, init, options);
   if (!response.ok) throw await problemOf(response);
   try {
@@ -144,12 +79,7 @@ async function ask<T>(path: string, init: RequestInit, options: ServerOptions): 
   }
 }
 
-function search(query: object): string {
-  const known = Object.entries(query).filter(([, value]) => value != null);
-  const text = new URLSearchParams(known.map(([name, value]) => [name, `${value}`])).toString();
-  return text && `?${text}`;
-}
-
-function rewrite<T extends { url: string }>(image: T, options: UrlOptions): T {
+/** The image with the edge's URL. */
+export function rewrite<T extends { url: string }>(image: T, options: UrlOptions): T {
   return { ...image, url: getProxiedImageUrl(image.url, options) };
 }

@@ -4,7 +4,7 @@
  */
 
 import { loadImage, type PreloadOptions } from "./preload.js";
-import { OrbitError, problemOf } from "./problem.js";
+import { type ErrorCode, OrbitError, problemOf } from "./problem.js";
 import { getProxiedImageUrl } from "./url.js";
 
 /** How an image for a canvas is loaded. */
@@ -24,23 +24,21 @@ export async function loadForCanvas(
     await image.decode();
     return image;
   } catch (error) {
-    if ((error as OrbitError).code === "aborted") throw error;
-    throw await diagnose(target, options.signal ?? null);
+    throw options.signal?.aborted ? error : await diagnose(target);
   }
 }
 
 // An image element does not say why it failed.
-async function diagnose(url: string, signal: AbortSignal | null): Promise<OrbitError> {
+async function diagnose(url: string): Promise<OrbitError> {
+  const tell = (code: ErrorCode, what: string): OrbitError =>
+    new OrbitError(code, `${url} ${what}`);
   try {
-    const response = await fetch(url, { signal });
+    const response = await fetch(url);
     if (response.status !== 200) return await problemOf(response);
-    return new OrbitError("unsupported", `${url} is no image that this browser can decode`, 200);
+    return tell("unsupported", "cannot be decoded");
   } catch {
-    const reached = await fetch(url, { mode: "no-cors", signal }).catch(() => null);
-    if (signal?.aborted) return new OrbitError("aborted", `${url} was not loaded: aborted`);
-    if (!reached) return new OrbitError("unavailable", `${url}: no answer`);
-    const advice =
-      "load it through your own origin (getProxiedImageUrl) or let that server send Access-Control-Allow-Origin";
-    return new OrbitError("tainted", `${url} would taint the canvas: ${advice}`);
+    return (await fetch(url, { mode: "no-cors" }).catch(() => null))
+      ? tell("tainted", "would taint the canvas: it comes without Access-Control-Allow-Origin")
+      : tell("unavailable", "did not load");
   }
 }

@@ -7,31 +7,19 @@ import type { OrbitEvent } from "./types.js";
 import { getProxiedImageUrl } from "./url.js";
 
 interface Linked {
-  url: string;
+  url?: string;
   variants?: Linked[];
 }
 
 /** A deep copy of `event` in which each `url` of an image is the edge's; `event` stays as it was. */
 export function rewriteEventUrls<E extends OrbitEvent>(event: E, options: UrlOptions = {}): E {
   const copy = structuredClone(event);
-  const rewrite = (image: Linked): void => {
-    image.url = getProxiedImageUrl(image.url, options);
-    image.variants?.forEach(rewrite);
+  const rewrite = (image: Linked | undefined): void => {
+    if (image?.url) image.url = getProxiedImageUrl(image.url, options);
+    image?.variants?.forEach(rewrite);
   };
-  imagesOf(copy).forEach(rewrite);
+  // An image is told of by its place, its metadata, or a list of that.
+  const { data }: { data: Linked & { image?: Linked; images?: Linked[] } } = copy as never;
+  for (const image of [data, data.image, ...(data.images ?? [])]) rewrite(image);
   return copy;
-}
-
-function imagesOf(event: OrbitEvent): Linked[] {
-  switch (event.event) {
-    case "concept_started":
-    case "concept_preview":
-      return [event.data];
-    case "concept_progress":
-      return [event.data.image];
-    case "concepts_generated":
-      return event.data.images;
-    default:
-      return [];
-  }
 }

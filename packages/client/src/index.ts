@@ -4,15 +4,14 @@
  * - `url.ts`: from a backend's URL to the edge's; built on `locate.ts`, which reads URLs apart, and
  *   `variant.ts`, which says what may be asked for; `srcset.ts` and `placeholder.ts` for markup
  * - `preload.ts`, `canvas.ts`: loading outside of markup
- * - `api.ts`: the server's routes; `problem.ts`: its one error
+ * - `api.ts`: requests to the server; `problem.ts`: its one error
  * - `thread.ts`: a thread's events as they come; built on `sse.ts` and `events.ts`
  * - `purge.ts`: word of purged images inside the page
  * - `types.ts`: the wire contract
  *
  * Nothing happens at import, and a bundler keeps what is used.
  */
-export type { Concept, GenerateRequest, Labels, ListQuery, ServerOptions } from "./api.js";
-export { deleteImage, generate, getImage, listImages, uploadImage } from "./api.js";
+export { type Concept, type GenerateRequest, generate, type ServerOptions } from "./api.js";
 export { type CanvasOptions, loadForCanvas } from "./canvas.js";
 export { rewriteEventUrls } from "./events.js";
 export type { UrlOptions } from "./locate.js";

@@ -1,126 +1,89 @@
 /**
  * A ThumbHash as a picture. The hash (evanw.github.io/thumbhash) is a handful of cosines a channel; they
- * are summed up into 16 pixels a side, which browsers draw large and soft, and wrapped as a PNG without
- * compression.
+ * are summed up into 16 pixels a side, which browsers draw large and soft.
  */
 
 const SIDE = 16;
 
-/** A small PNG as a `data:` URL of a ThumbHash in base64; empty where it is none. */
+/** A small picture as a `data:` URL of a ThumbHash in base64; empty where it is none. */
 export function placeholderDataUrl(thumbhash: string): string {
   try {
-    const { width, height, rgba } = thumbHashToPixels(bytesOf(thumbhash), SIDE);
-    return `data:image/png;base64,${btoa(String.fromCharCode(...png(width, height, rgba)))}`;
+    const hash = Array.from(atob(thumbhash), (c) => c.charCodeAt(0));
+    return hash.length < 5
+      ? ""
+      : `data:image/bmp;base64,${btoa(bmp(thumbHashToPixels(hash, SIDE)))}`;
   } catch {
     return "";
   }
 }
 
-function bytesOf(base64: string): Uint8Array {
-  return Uint8Array.from(atob(base64.replace(/-/g, "+").replace(/_/g, "/")), (c) =>
-    c.charCodeAt(0),
-  );
+/** Pixels from left to right and from top to bottom: red, green, blue and alpha, a byte each. */
+interface Pixels {
+  width: number;
+  height: number;
+  rgba: Uint8ClampedArray;
 }
 
-/** Cosines of one channel: `nx` times `ny` of them, of which the larger half is left out. */
-type Channel = (fx: number[], fy: number[]) => number;
-
 /** The pixels of a ThumbHash, the longer side `side` long. */
-export function thumbHashToPixels(
-  hash: Uint8Array,
-  side: number,
-): { width: number; height: number; rgba: number[] } {
-  const byte = (index: number): number => {
-    const value = hash[index];
-    if (value === undefined) throw new RangeError("the hash is too short");
-    return value;
-  };
+export function thumbHashToPixels(hash: ArrayLike<number>, side: number): Pixels {
+  const byte = (index: number): number => hash[index] ?? 0;
   const head = byte(0) | (byte(1) << 8) | (byte(2) << 16);
   const tail = byte(3) | (byte(4) << 8);
   const hasAlpha = head >> 23;
   const landscape = tail >> 15;
-  const short = Math.max(3, hasAlpha ? 5 : 7);
-  const lx = landscape ? short : Math.max(3, tail & 7);
-  const ly = landscape ? Math.max(3, tail & 7) : short;
-  // The shape is told by the numbers as they stand, the cosines by at least three.
-  const ratio = landscape ? short / (tail & 7) : (tail & 7) / short;
+  const long = hasAlpha ? 5 : 7;
+  // The shape is told by the number as it stands, the cosines by at least three.
+  const short = tail & 7;
+  const few = Math.max(3, short);
+  const width = Math.round(landscape ? side : (side * short) / long);
+  const height = Math.round(landscape ? (side * short) / long : side);
 
-  let at = (hasAlpha ? 6 : 5) * 2;
-  const nibble = (): number => (byte(at >> 1) >> ((at++ & 1) << 2)) & 15;
-  const channel = (nx: number, ny: number, mean: number, scale: number): Channel => {
-    const factors: [number, number, number][] = [];
+  const bits = (from: number, shift: number): number => (from >> shift) & 63;
+  const shapes: [nx: number, ny: number, mean: number, scale: number][] = [
+    [
+      landscape ? long : few,
+      landscape ? few : long,
+      bits(head, 0) / 63,
+      (bits(head, 18) & 31) / 31,
+    ],
+    [3, 3, bits(head, 6) / 31.5 - 1, bits(tail, 3) / 50.4],
+    [3, 3, bits(head, 12) / 31.5 - 1, bits(tail, 9) / 50.4],
+    hasAlpha ? [5, 5, (byte(5) & 15) / 15, (byte(5) >> 4) / 15] : [0, 0, 1, 0],
+  ];
+  let at = hasAlpha ? 12 : 10;
+  // Each channel at a place: its mean, and the sum of cosines of which the larger half is left out.
+  const channels = shapes.map(([nx, ny, mean, scale]) => {
+    const factors: number[][] = [];
     for (let cy = 0; cy < ny; cy++) {
       for (let cx = cy ? 0 : 1; cx * ny < nx * (ny - cy); cx++) {
-        factors.push([cx, cy, (nibble() / 7.5 - 1) * scale]);
+        const nibble = (byte(at >> 1) >> ((at++ & 1) * 4)) & 15;
+        factors.push([cx, cy, (nibble / 7.5 - 1) * scale * 2]);
       }
     }
-    return (fx, fy) =>
+    return (x: number, y: number): number =>
       factors.reduce(
-        (sum, [cx, cy, factor]) => sum + factor * (fx[cx] ?? 0) * (fy[cy] ?? 0) * 2,
+        (sum, [cx = 0, cy = 0, factor = 0]) => sum + factor * Math.cos(x * cx) * Math.cos(y * cy),
         mean,
       );
-  };
-  const l = channel(lx, ly, (head & 63) / 63, ((head >> 18) & 31) / 31);
-  const p = channel(3, 3, ((head >> 6) & 63) / 31.5 - 1, (((tail >> 3) & 63) / 63) * 1.25);
-  const q = channel(3, 3, ((head >> 12) & 63) / 31.5 - 1, (((tail >> 9) & 63) / 63) * 1.25);
-  const a = hasAlpha ? channel(5, 5, (byte(5) & 15) / 15, (byte(5) >> 4) / 15) : () => 1;
-
-  const width = Math.round(ratio > 1 ? side : side * ratio);
-  const height = Math.round(ratio > 1 ? side / ratio : side);
-  const cosines = (position: number, length: number): number[] =>
-    Array.from({ length: 7 }, (_, n) => Math.cos((Math.PI / length) * (position + 0.5) * n));
-  const rgba: number[] = [];
-  for (let y = 0; y < height; y++) {
-    const fy = cosines(y, height);
-    for (let x = 0; x < width; x++) {
-      const fx = cosines(x, width);
-      const lightness = l(fx, fy);
-      const blue = lightness - (2 / 3) * p(fx, fy);
-      const red = (3 * lightness - blue + q(fx, fy)) / 2;
-      for (const value of [red, red - q(fx, fy), blue, a(fx, fy)]) {
-        rgba.push(Math.max(0, 255 * Math.min(1, value)) | 0);
-      }
+  });
+  const values: number[] = [];
+  for (let row = 0.5; row < height; row++) {
+    for (let column = 0.5; column < width; column++) {
+      const place = [(Math.PI / width) * column, (Math.PI / height) * row] as const;
+      const [l = 0, p = 0, q = 0, a = 0] = channels.map((channel) => channel(...place));
+      const blue = l - (2 / 3) * p;
+      const red = (3 * l - blue + q) / 2;
+      values.push(red, red - q, blue, a);
     }
   }
-  return { width, height, rgba };
+  return { width, height, rgba: Uint8ClampedArray.from(values, (value) => value * 255) };
 }
 
-function png(width: number, height: number, rgba: number[]): number[] {
-  const row = width * 4;
-  const data: number[] = [];
-  for (let y = 0; y < height; y++) data.push(0, ...rgba.slice(y * row, (y + 1) * row));
-  let low = 1;
-  let high = 0;
-  for (const value of data) {
-    low = (low + value) % 65521;
-    high = (high + low) % 65521;
-  }
-  const size = data.length;
-  // One stored block (RFC 1951) between zlib's header and its Adler-32.
-  const stored = [120, 1, 1, size & 255, size >> 8, ~size & 255, (~size >> 8) & 255];
-  return [
-    137,
-    80,
-    78,
-    71,
-    13,
-    10,
-    26,
-    10,
-    ...chunk("IHDR", [...word(width), ...word(height), 8, 6, 0, 0, 0]),
-    ...chunk("IDAT", [...stored, ...data, ...word((high << 16) | low)]),
-    ...chunk("IEND", []),
-  ];
+// A BMP with alpha (BITMAPV4HEADER), a character a byte: it needs neither compression nor checksums.
+function bmp({ width, height, rgba }: Pixels): string {
+  const { length } = rgba;
+  const shape = [122 + length, 0, 122, 108, width, -height, 0x200001, 3, length, 0, 0, 0, 0];
+  const words = [...shape, 0xff, 0xff00, 0xff0000, 0xff << 24, 0x73524742, ...Array(12).fill(0)];
+  const bytes = new Uint8Array(Int32Array.from(words).buffer);
+  return `BM${String.fromCharCode(...bytes, ...rgba)}`;
 }
-
-function chunk(name: string, body: number[]): number[] {
-  const named = [...Array.from(name, (c) => c.charCodeAt(0)), ...body];
-  let crc = -1;
-  for (const value of named) {
-    crc ^= value;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return [...word(body.length), ...named, ...word(~crc)];
-}
-
-const word = (n: number): number[] => [24, 16, 8, 0].map((shift) => (n >> shift) & 255);

@@ -51,22 +51,20 @@ export async function preloadImages(
 export function loadImage(url: string, options: PreloadOptions): Promise<HTMLImageElement> {
   const { signal, priority, crossOrigin } = options;
   return new Promise((resolve, reject) => {
-    const fail = (code: "aborted" | "unavailable", what: string): void =>
-      reject(new OrbitError(code, `${url} ${what}`));
-    if (signal?.aborted) return fail("aborted", "was not loaded: aborted");
-    if (typeof Image === "undefined") return fail("unavailable", "was not loaded: this is no page");
+    const fail = (): void =>
+      reject(new OrbitError(signal?.aborted ? "aborted" : "unavailable", `${url} did not load`));
+    if (signal?.aborted || typeof Image === "undefined") return fail();
     const image = new Image();
     const stop = (): void => {
       image.src = "";
-      fail("aborted", "was not loaded: aborted");
+      fail();
     };
-    const settle = (done: () => void) => () => {
+    signal?.addEventListener("abort", stop);
+    image.onload = image.onerror = (event) => {
       signal?.removeEventListener("abort", stop);
-      done();
+      if ((event as Event).type === "load") resolve(image);
+      else fail();
     };
-    signal?.addEventListener("abort", stop, { once: true });
-    image.onload = settle(() => resolve(image));
-    image.onerror = settle(() => fail("unavailable", "did not load"));
     if (priority) image.fetchPriority = priority;
     if (crossOrigin) image.crossOrigin = crossOrigin;
     image.decoding = "async";

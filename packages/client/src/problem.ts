@@ -34,9 +34,6 @@ export async function problemOf(response: Response): Promise<OrbitError> {
 /** Why `fetch` gave nothing. */
 export function failureOf(cause: unknown, what: string): OrbitError {
   if (cause instanceof OrbitError) return cause;
-  const aborted = (cause as Error | null)?.name === "AbortError";
-  return new OrbitError(
-    aborted ? "aborted" : "unavailable",
-    `${what}: ${aborted ? "aborted" : "no answer"}`,
-  );
+  const { name, message } = cause as Error;
+  return new OrbitError(name === "AbortError" ? "aborted" : "unavailable", `${what}: ${message}`);
 }

@@ -18,12 +18,11 @@ export interface PurgeMessage {
 
 const listeners = new Set<PurgeListener>();
 const worker = (): ServiceWorkerContainer | undefined => globalThis.navigator?.serviceWorker;
-let hearing = false;
 
 /** Calls `listener` for each purge that this page hears of, until the function that it gives is called. */
 export function onPurge(listener: PurgeListener): () => void {
-  if (!hearing) worker()?.addEventListener("message", hear);
-  hearing = true;
+  // Where it hears already, this changes nothing.
+  worker()?.addEventListener("message", hear);
   listeners.add(listener);
   return () => void listeners.delete(listener);
 }

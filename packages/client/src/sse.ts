@@ -1,16 +1,15 @@
 /**
  * Reads a stream of Server-Sent Events (HTML, section 9.2.6): bytes in any pieces to messages. Knows
- * nothing of connections; `thread.ts` owns those.
+ * nothing of connections; `thread.ts` owns those. Lines end with LF or CRLF; a line that ends with CR
+ * alone, which nobody sends, is not read, and neither is a delay, which Orbit does not name.
  */
 
-/** One message, or with empty `data` only the news of an id or a delay. */
+/** One message with data. */
 export interface Message {
   event: string;
   data: string;
-  /** The last id that the stream named, empty before the first. */
+  /** Empty where the message has none. */
   id: string;
-  /** Milliseconds to wait before coming back, where the stream said so. */
-  retry?: number;
 }
 
 /** Reads to the end of the stream; a message that was cut off is not given. */
@@ -21,33 +20,27 @@ export async function* readMessages(
   const reader = body.getReader();
   const decoder = new TextDecoder();
   let rest = "";
-  let message: Message = { event: "", data: "", id: "" };
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
       onBytes();
-      rest += decoder.decode(value, { stream: true });
-      // A CR at the end may be the first half of a line's end.
-      const lines = rest.split(/\r\n|\n|\r(?!$)/);
-      rest = lines.pop() ?? "";
-      for (const line of lines) {
-        if (line !== "") take(message, line);
-        else {
-          yield { ...message, data: message.data.slice(0, -1) };
-          message = { event: "", data: "", id: message.id };
+      const blocks = (rest + decoder.decode(value, { stream: true }).replace(/\r/g, "")).split(
+        "\n\n",
+      );
+      rest = blocks.pop() ?? "";
+      for (const block of blocks) {
+        const message: Message = { event: "", data: "", id: "" };
+        for (const line of block.split("\n")) {
+          // JSON may hold line ends that a dot alone does not match.
+          const [, field, value] = /^(event|data|id): ?(.*)/s.exec(line) ?? [];
+          const name = field as keyof Message;
+          if (name) message[name] = (message[name] && `${message[name]}\n`) + value;
         }
+        if (message.data) yield message;
       }
     }
   } finally {
-    await reader.cancel().catch(() => {});
+    reader.cancel().catch(() => {});
   }
-}
-
-function take(message: Message, line: string): void {
-  const [, field, value = ""] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? [];
-  if (field === "data") message.data += `${value}\n`;
-  else if (field === "event") message.event = value;
-  else if (field === "id" && !value.includes("\0")) message.id = value;
-  else if (field === "retry" && /^\d+$/.test(value)) message.retry = Number(value);
 }

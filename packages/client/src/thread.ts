@@ -50,7 +50,8 @@ export interface ThreadSubscription {
   close(): void;
 }
 
-const NAMES = /^(concept_(started|preview|progress|failed)|concepts_generated|image_purged)$/;
+// The names of events have a line in them, those of other handlers have none.
+const NAME = /^[a-z]+_/;
 const SILENCE_MS = 45_000;
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 30_000;
@@ -61,171 +62,129 @@ export function subscribeToThread(
   handlers: ThreadHandlers,
   options: ThreadOptions = {},
 ): ThreadSubscription {
-  const follower = new Follower(threadId, handlers, options);
-  const { signal } = options;
-  if (signal?.aborted) follower.close();
-  signal?.addEventListener("abort", () => follower.close(), { signal: follower.closing.signal });
-  follower.follow();
-  return follower;
-}
+  const end = new AbortController();
+  // The connection, and what ends a wait for the next.
+  let line = end;
+  let wake = (): void => {};
+  const close = (): void => {
+    end.abort();
+    line.abort();
+    wake();
+  };
+  const stream: Stream = { state: "connecting", lastEventId: "", close };
+  const mustPause = (): boolean =>
+    options.pauseWhenHidden === true && globalThis.document?.visibilityState === "hidden";
+  const become = (state: StreamState): void => {
+    if (stream.state === state) return;
+    stream.state = state;
+    call(handlers.state, state);
+  };
 
-class Follower implements ThreadSubscription {
-  state: StreamState = "connecting";
-  lastEventId = "";
-  readonly closing = new AbortController();
-  /** Tries since the line was last open. */
-  #failures = 0;
-  #retryMs = FIRST_DELAY_MS;
-  readonly #threadId: string;
-  readonly #handlers: ThreadHandlers;
-  readonly #options: ThreadOptions;
-
-  constructor(threadId: string, handlers: ThreadHandlers, options: ThreadOptions) {
-    this.#threadId = threadId;
-    this.#handlers = handlers;
-    this.#options = options;
-  }
-
-  close(): void {
-    this.closing.abort();
-  }
-
-  async follow(): Promise<void> {
-    const closing = this.closing.signal;
-    const pauses = this.#options.pauseWhenHidden === true;
+  const follow = async (): Promise<void> => {
     // The caller has the subscription before its handlers are called.
     await null;
-    while (!closing.aborted) {
-      if (pauses && isHidden()) {
-        this.#become("paused");
-        await until("visibilitychange", closing);
-        continue;
+    for (let failures = 0; !end.signal.aborted; failures++) {
+      let leastMs = 0;
+      if (!mustPause()) {
+        become("connecting");
+        line = new AbortController();
+        try {
+          for await (const message of read(threadId, stream, options, line)) {
+            failures = 0;
+            become("open");
+            if (!message || end.signal.aborted) continue;
+            stream.lastEventId = message.id || stream.lastEventId;
+            tell(message, handlers, options);
+          }
+        } catch (cause) {
+          const error = failureOf(cause, threadId);
+          // Else it was our own hand.
+          if (!line.signal.aborted) call(handlers.error, error);
+          if (isFinal(error.status)) break;
+          leastMs = (error.retryAfter ?? 0) * 1000;
+        }
       }
-      this.#become("connecting");
-      const wait = await this.#try(pauses);
-      if (wait === null) break;
-      if (pauses && isHidden()) continue;
-      this.#become("waiting");
-      const most = Math.min(LONGEST_DELAY_MS, this.#retryMs * 2 ** this.#failures++);
-      await until("online", closing, Math.max(wait, most * (0.5 + Math.random() / 2)));
+      if (end.signal.aborted) break;
+      const pause = mustPause();
+      become(pause ? "paused" : "waiting");
+      const most = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** failures);
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+        if (!pause) setTimeout(resolve, Math.max(leastMs, most * (0.5 + Math.random() / 2)));
+      });
     }
-    this.closing.abort();
-    this.#become("closed");
-  }
+    end.abort();
+    become("closed");
+  };
 
-  /** One try; resolves to the least milliseconds until the next, or to null where none will help. */
-  async #try(pauses: boolean): Promise<number | null> {
-    const line = new AbortController();
-    const free = tie(line, this.closing.signal, pauses);
-    try {
-      return (await this.#connect(line)) ? 0 : null;
-    } catch (cause) {
-      const error = failureOf(cause, `the events of ${this.#threadId}`);
-      // Else it was our own hand: the end, silence, or a hidden page.
-      if (!line.signal.aborted) call(() => this.#handlers.error?.(error));
-      return isFinal(error.status) ? null : (error.retryAfter ?? 0) * 1000;
-    } finally {
-      free();
-    }
+  const { signal } = end;
+  const look = (): void => (mustPause() ? line.abort() : wake());
+  for (const name of ["online", "visibilitychange"]) {
+    globalThis.addEventListener?.(name, look, { signal });
   }
+  if (options.signal?.aborted) close();
+  options.signal?.addEventListener("abort", close, { signal });
+  follow();
+  return stream;
+}
 
-  /** One connection, from its beginning to its end; resolves to whether to come again. */
-  async #connect(line: AbortController): Promise<boolean> {
-    let silence: ReturnType<typeof setTimeout> | undefined;
-    const heard = (): void => {
-      clearTimeout(silence);
-      silence = setTimeout(() => line.abort(), SILENCE_MS);
-    };
-    heard();
-    try {
-      const headers: HeadersInit = { accept: "text/event-stream" };
-      if (this.lastEventId) headers["last-event-id"] = this.lastEventId;
-      const init: RequestInit = { headers, signal: line.signal, cache: "no-store" };
-      const response = await request(this.#path(), init, this.#options);
-      if (response.status === 204) return false;
-      if (!response.ok || !response.body) throw await problemOf(response);
-      this.#become("open");
-      this.#failures = 0;
-      for await (const message of readMessages(response.body, heard)) {
-        if (!line.signal.aborted) this.#tell(message);
-      }
-      return true;
-    } finally {
-      clearTimeout(silence);
-    }
+type Stream = { -readonly [K in keyof ThreadSubscription]: ThreadSubscription[K] };
+
+/** One connection: null once it is open, and its messages, until it says nothing for three heartbeats. */
+async function* read(
+  threadId: string,
+  { lastEventId }: Stream,
+  options: ThreadOptions,
+  line: AbortController,
+): AsyncGenerator<Message | null> {
+  const { after, ticket, events, server } = options;
+  const query = new URLSearchParams(events?.split("?")[1]);
+  if (after) query.set("after", after);
+  if (ticket) query.set("ticket", ticket);
+  const headers: Record<string, string> = {};
+  // To another origin the header would need a preflight.
+  if (lastEventId && server) query.set("after", lastEventId);
+  else if (lastEventId) headers["last-event-id"] = lastEventId;
+  let silence: ReturnType<typeof setTimeout> | undefined;
+  const heard = (): void => {
+    clearTimeout(silence);
+    silence = setTimeout(() => line.abort(), SILENCE_MS);
+  };
+  heard();
+  try {
+    const path = `/threads/${encodeURIComponent(threadId)}/events?${query}`;
+    const { signal } = line;
+    const response = await request(path, { signal, cache: "no-store", headers }, options);
+    if (response.status !== 200 || !response.body) throw await problemOf(response);
+    yield null;
+    yield* readMessages(response.body, heard);
+  } finally {
+    clearTimeout(silence);
   }
+}
 
-  #path(): string {
-    const { after, ticket, events } = this.#options;
-    const query = new URLSearchParams(events?.split("?")[1]);
-    if (after !== undefined) query.set("after", after);
-    if (ticket !== undefined) query.set("ticket", ticket);
-    if (this.lastEventId) query.delete("after");
-    const text = query.toString();
-    return `/threads/${encodeURIComponent(this.#threadId)}/events${text && `?${text}`}`;
-  }
+function tell(message: Message, handlers: ThreadHandlers, options: ThreadOptions): void {
+  const { event, id } = message;
+  const told = rewriteEventUrls({ event, data: JSON.parse(message.data) } as OrbitEvent, options);
+  if (NAME.test(event)) call(handlers[told.event], told.data as never, id);
+  call(handlers.event, told, id);
+  // An event's id begins with its time.
+  if (told.event === "image_purged") announcePurge(told.data.id, Number.parseInt(id, 10));
+}
 
-  #tell({ event, data, id, retry }: Message): void {
-    if (retry !== undefined) this.#retryMs = retry;
-    if (id) this.lastEventId = id;
-    if (!data) return;
-    const handlers = this.#handlers;
-    call(() => {
-      const told = rewriteEventUrls({ event, data: JSON.parse(data) } as OrbitEvent, this.#options);
-      if (NAMES.test(event)) call(() => handlers[told.event]?.(told.data as never, id));
-      call(() => handlers.event?.(told, id));
-      if (told.event !== "image_purged") return;
-      // An event's id begins with its time.
-      announcePurge(told.data.id, Number.parseInt(id, 10) || Date.now());
+/** A handler that throws is the page's affair, as that of an event is; the stream goes on. */
+function call<W extends unknown[]>(
+  handler: ((...words: W) => void) | undefined,
+  ...words: W
+): void {
+  try {
+    handler?.(...words);
+  } catch (error) {
+    setTimeout(() => {
+      throw error;
     });
   }
-
-  #become(state: StreamState): void {
-    if (this.state === state) return;
-    this.state = state;
-    call(() => this.#handlers.state?.(state));
-  }
 }
 
-const isFinal = (status: number): boolean =>
-  status >= 400 && status < 500 && ![408, 425, 429].includes(status);
-const isHidden = (): boolean => globalThis.document?.visibilityState === "hidden";
-
-/** Cuts `line` when the subscription closes, and if it `pauses` when the page is hidden. */
-function tie(line: AbortController, closing: AbortSignal, pauses: boolean): () => void {
-  const cut = (): void => line.abort();
-  const hide = (): void => void (isHidden() && cut());
-  if (closing.aborted) cut();
-  closing.addEventListener("abort", cut);
-  if (pauses) globalThis.document?.addEventListener("visibilitychange", hide);
-  return () => {
-    closing.removeEventListener("abort", cut);
-    globalThis.document?.removeEventListener("visibilitychange", hide);
-  };
-}
-
-/** Waits for one of the window's events (the document's bubble), for the time, or for the end. */
-function until(event: string, closing: AbortSignal, ms?: number): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      closing.removeEventListener("abort", done);
-      globalThis.removeEventListener?.(event, done);
-      resolve();
-    };
-    const timer = ms === undefined ? undefined : setTimeout(done, ms);
-    if (closing.aborted) return done();
-    closing.addEventListener("abort", done);
-    globalThis.addEventListener?.(event, done);
-  });
-}
-
-/** A handler that throws is reported as the page's own error; the stream goes on. */
-function call(handler: () => void): void {
-  try {
-    handler();
-  } catch (error) {
-    if (typeof reportError === "function") reportError(error);
-    else console.error(error);
-  }
-}
+/** Refused, and not for being busy or late. 204 is the end of a stream. */
+const isFinal = (status: number): boolean => /204|4(?!08|25|29)../.test(`${status}`);

@@ -31,16 +31,18 @@ const NAMES = ["preset", "w", "h", "fit", "dpr", "q", "fm"] as const;
 
 /** `query` with what `variant` says laid over it; as it was where that is nothing, or it is signed. */
 export function withVariant(query: string, variant: Variant): string {
-  const wanted = NAMES.filter((name) => variant[name] !== undefined);
   const parameters = new URLSearchParams(query);
-  if (wanted.length === 0 || parameters.has("s")) return query;
-  for (const name of wanted) {
+  if (parameters.has("s")) return query;
+  let text = query;
+  for (const name of NAMES) {
     const value = variant[name];
-    parameters.set(name, `${name === "w" || name === "h" ? roundUp(Number(value)) : value}`);
+    if (value === undefined) continue;
+    const side = name === "w" || name === "h";
+    parameters.set(
+      name,
+      `${side ? (WIDTHS.find((width) => width >= Number(value)) ?? 3840) : value}`,
+    );
+    text = `?${parameters}`;
   }
-  return `?${parameters}`;
-}
-
-function roundUp(pixels: number): number {
-  return WIDTHS.find((width) => width >= pixels) ?? 3840;
+  return text;
 }
