@@ -6,7 +6,7 @@ use orbit_model::Digest;
 use serde_json::{Value, json};
 
 use crate::harness::backend::{GENERATIONS, failure, list, picture, picture_at, stream};
-use crate::harness::{Events, Folder, Gate, Launch, Reply, Scripted, Server, Told, eventually, fixtures};
+use crate::harness::{Events, Folder, Gate, Launch, Raw, Reply, Scripted, Server, Told, eventually, fixtures};
 
 const KEY: &str = "sk-this-is-never-told";
 
@@ -133,6 +133,24 @@ fn a_backend_that_takes_too_long_is_given_up_and_one_that_nobody_waits_for_is_le
     let left = backend.abandoned(GENERATIONS);
     server.client.delete(job["url"].as_str().unwrap()).expect(200);
     eventually("the connection's end", || (backend.abandoned(GENERATIONS) > left).then_some(()));
+}
+
+#[test]
+fn a_picture_is_not_drawn_for_somebody_who_has_left_through_an_edge_or_not() {
+    let (folder, backend) = (Folder::new(), Scripted::start());
+    backend.on(GENERATIONS, picture(&fixtures::tiny(1)).hold(&Gate::closed()));
+    let server = with_backend(&folder, &backend, &[]);
+    let edge = Launch::edge(&server.url()).start();
+    for (place, address) in [server.address, edge.address].into_iter().enumerate() {
+        let body = json!({ "prompt": format!("a fox {place}") }).to_string();
+        let head = format!("host: {address}\r\ncontent-type: application/json\r\ncontent-length: {}", body.len());
+        let mut raw = Raw::connect(address);
+        raw.send(format!("POST /v1/images/generations HTTP/1.1\r\n{head}\r\n\r\n{body}"));
+        eventually("the request", || (backend.count(GENERATIONS) == place + 1).then_some(()));
+        assert_eq!(backend.abandoned(GENERATIONS), place);
+        drop(raw);
+        eventually("the connection's end", || (backend.abandoned(GENERATIONS) == place + 1).then_some(()));
+    }
 }
 
 #[test]
