@@ -6,7 +6,8 @@
  * 3. PUT it under an id of its own, with its parent's id in its labels: an id is written once, so that whoever has an image
  *    in a cache has the right one.
  */
-import { OrbitError, uploadImage } from "orbit-images";
+import { OrbitError } from "orbit-images";
+import { uploadImage } from "orbit-images/api";
 import { type Picture, pencilModel, pictureOf } from "./pictures";
 import { paintAll, type Stroke } from "./strokes";
 import { randomLetters } from "./words";

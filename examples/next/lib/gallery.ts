@@ -2,7 +2,7 @@
  * The gallery's pictures: pages of the server's list, newest first, as they are scrolled to. Kept outside of any page, so that coming
  * back finds all of them where they were; pictures that were made meanwhile are put before them.
  */
-import { listImages } from "orbit-images";
+import { listImages } from "orbit-images/api";
 import { useSyncExternalStore } from "react";
 import { type Picture, pictureOf } from "./pictures";
 

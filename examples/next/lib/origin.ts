@@ -5,7 +5,8 @@
  * is no reason for a page not to come: the caller is told with null, and shows what to do.
  */
 import "server-only";
-import { getImage, listImages, OrbitError } from "orbit-images";
+import { OrbitError } from "orbit-images";
+import { getImage, listImages } from "orbit-images/api";
 import { type Picture, pictureOf } from "./pictures";
 
 const PATIENCE_MS = 5_000;
