@@ -6,6 +6,7 @@ import Link from "next/link";
 import { onPurge } from "orbit-images";
 import { OrbitImage, useThread } from "orbit-images/react";
 import { useEffect, useMemo, useRef, useState } from "react";
+import { BriefText } from "@/components/brief-text";
 import { Composer } from "@/components/composer";
 import { Unreachable } from "@/components/shell/unreachable";
 import { jobOf } from "@/lib/asked";
@@ -48,10 +49,9 @@ export function Board({ thread, first, reachable }: Props) {
     <main id="main" className="page board">
       <div className="board-log">
         <h1>{boardTitle(thread)}</h1>
-        {brief !== null && <p className="brief-text">{brief}</p>}
+        <BriefText thread={thread} />
         <p className="line-state" data-state={live.state} role="status"><i className="dot" /> {LINE[live.state]}</p>
         {!reachable && first.length === 0 && <Unreachable />}
-        <Chosen pictures={slots.flatMap(({ picture }) => (picture && chosen.includes(picture.id) ? [picture] : []))} />
         <details className="more" open={slots.length === 0 && reachable ? true : undefined}>
           <summary>Draw more for this board</summary>
           <Composer key={brief ?? ""} thread={thread} brief={brief ?? ""} ask={(concepts) => live.generate({ concepts, partial_images: 1 })} />
@@ -72,6 +72,7 @@ export function Board({ thread, first, reachable }: Props) {
           </ol>
         )}
         <p className="small colophon">The demo generator draws by a procedure from each prompt’s hash. Its pictures are not the work of an AI model.</p>
+        <Chosen pictures={slots.flatMap(({ picture }) => (picture && chosen.includes(picture.id) ? [picture] : []))} />
       </section>
     </main>
   );
@@ -82,17 +83,17 @@ function Chosen({ pictures }: { pictures: Picture[] }) {
   if (last === undefined) return null;
   return (
     <section className="chosen" aria-labelledby="chosen">
-      <h2 id="chosen">Chosen</h2>
+      <h2 id="chosen" className="unseen">Chosen</h2>
       <ul>
         {pictures.map((picture) => (
           <li key={picture.id}>
             <Link href={pagePath(picture)} prefetch={false} aria-label={`Look at ${picture.title}`}>
-              <OrbitImage src={picture.url} width={picture.width} height={picture.height} placeholder={picture.placeholder.data_url} alt="" sizes="256px" fit="cover" />
+              <OrbitImage src={picture.url} width={picture.width} height={picture.height} placeholder={picture.placeholder.data_url} alt="" sizes="64px" fit="cover" />
             </Link>
           </li>
         ))}
       </ul>
-      <Link className="button" href={`/pencil/${last.id}`} prefetch={false}>Draw over the last one</Link>
+      <Link className="button main" href={`/pencil/${last.id}`} prefetch={false}>Draw over it</Link>
     </section>
   );
 }

@@ -8,10 +8,11 @@ import { useRouter } from "next/navigation";
 import { onPurge, preloadImages } from "orbit-images";
 import { OrbitImage } from "orbit-images/react";
 import { type CSSProperties, useEffect, useRef, useState } from "react";
+import { BriefText } from "@/components/brief-text";
 import { Icon } from "@/components/icons";
 import { useSeen } from "@/lib/answers";
 import { captionOf, takesOf } from "@/lib/board";
-import { toggleChosen, useBrief, useChosen } from "@/lib/kept";
+import { toggleChosen, useChosen } from "@/lib/kept";
 import { type Picture, pagePath } from "@/lib/pictures";
 import { boardTitle, sayBytes, sayWhen, styleName } from "@/lib/words";
 import { Path } from "./path";
@@ -21,7 +22,6 @@ export function Concept({ picture, board }: { picture: Picture; board: Picture[]
   const at = board.findIndex(({ id }) => id === picture.id);
   const before = board[at - 1] ?? null;
   const after = at < 0 ? null : (board[at + 1] ?? null);
-  const brief = useBrief(thread);
   const isChosen = useChosen(thread).includes(picture.id);
   const [purged, setPurged] = useState(false);
   useEffect(() => onPurge((id) => id === picture.id && setPurged(true)), [picture.id]);
@@ -39,7 +39,7 @@ export function Concept({ picture, board }: { picture: Picture; board: Picture[]
         </p>
         <h1>{picture.parent === null ? captionOf(picture.style, takesOf(board).get(picture.id) ?? 1) : picture.title}</h1>
         {purged && <p className="note" data-kind="problem" role="status">This picture was removed, from every tier.</p>}
-        {brief !== null && <p className="brief-text">{brief}</p>}
+        {picture.thread !== null && <BriefText thread={thread} />}
         <div className="concept-acts">
           <Link className="button main" href={`/pencil/${picture.id}`} prefetch={false}><Icon name="pencil" /> Draw over it</Link>
           <button type="button" className="button" aria-pressed={isChosen} onClick={() => toggleChosen(thread, picture.id)}><Icon name="ring" /> {isChosen ? "Chosen" : "Choose"}</button>
