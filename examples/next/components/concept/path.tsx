@@ -26,7 +26,7 @@ export function Path({ id }: { id: string }) {
           <text x="45" y="64.5">{answer?.tier === "worker" ? "offline store" : "browser"}</text>
         </g>
       </svg>
-      <figcaption role="status">{answer ? describe(answer) : "Nothing was asked for yet"}</figcaption>
+      <figcaption aria-live="polite">{answer ? describe(answer) : "Nothing was asked for yet"}</figcaption>
     </figure>
   );
 }
