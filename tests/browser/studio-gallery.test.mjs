@@ -35,6 +35,8 @@ async function openGallery(context) {
 test('thumbnails below the fold are not asked for until they are scrolled to', () => inContext(browser, {}, async (context) => {
   const before = await edgeRequests(studio);
   const page = await openGallery(context);
+  // The list is read on before its end comes into view.
+  await page.waitForFunction(() => document.querySelectorAll('[data-picture]').length > 100);
   const asked = (await edgeRequests(studio)).all - before.all;
   const inList = await seen(page);
   assert.ok(asked < inList, `${asked} asked for, of ${inList} in the list`);

@@ -33,9 +33,11 @@ function subscribe(listener: () => void): () => void {
 export function putFirst(first: Shelf): void {
   if (shelf === null) return become(first);
   const newest = first.pages.flat();
-  const fresh = unknown(newest, shelf);
+  const known = new Set(shelf.pages.flat().map(({ id }) => id));
+  const meeting = newest.findIndex(({ id }) => known.has(id));
   // Strangers only: what lies between them and ours is not known, so begin again.
-  if (fresh.length === newest.length && fresh.length > 0) return become(first);
+  if (meeting < 0) return become(first);
+  const fresh = newest.slice(0, meeting);
   if (fresh.length > 0) become({ ...shelf, pages: [fresh, ...shelf.pages] });
 }
 

@@ -31,7 +31,8 @@ export function Gallery({ first }: { first: Shelf }) {
       <div className="contacts" onKeyDown={walk}>
         {shelf.pages.flatMap(sheetsOf).map((sheet, at) => <Contact key={sheet.pictures[0]?.id} sheet={sheet} first={at === 0} />)}
       </div>
-      <End shelf={shelf} empty={total === 0} />
+      {/* A new one behind each page: nothing that can be seen is pushed down. */}
+      <End key={total} shelf={shelf} empty={total === 0} />
     </main>
   );
 }
