@@ -66,6 +66,7 @@ test('scrolling reads the list to its end, each picture once, and lays out only 
 
 test('sheets that are not laid out have the height that they will have', () => inContext(browser, {}, async (context) => {
   const page = await openGallery(context);
+  await page.waitForFunction(() => document.querySelectorAll('[data-picture]').length > 100);
   const heights = await page.$$eval('.contact', (all) => {
     const far = all.at(-1);
     const guessed = far.getBoundingClientRect().height;

@@ -13,14 +13,19 @@ const WORDS: Record<string, string> = {
 
 export function Meter() {
   const totals = useTotals();
-  const near = SHOWN.filter((tier) => tier !== "worker" || totals.worker > 0);
-  const spoken = near.map((tier) => `${TIER_NAMES[tier]} ${totals[tier]}`).join(", ");
+  // In short, the worker's store is the browser's: three numbers, whose places never change.
+  const short = [
+    { tier: "browser", times: totals.browser + totals.worker },
+    { tier: "edge", times: totals.edge },
+    { tier: "origin", times: totals.origin },
+  ] as const;
+  const spoken = short.map(({ tier, times }) => `${TIER_NAMES[tier]} ${times}`).join(", ");
   return (
     <details className="meter">
       <summary aria-label={`Who answered for the pictures: ${spoken}`}>
-        {near.map((tier) => (
+        {short.map(({ tier, times }) => (
           <span key={tier} data-tier={tier}>
-            <i className="dot" /> <span className="meter-words">{TIER_NAMES[tier]}</span> <b data-meter={tier}>{totals[tier]}</b>
+            <i className="dot" /> <span className="meter-words">{TIER_NAMES[tier]}</span> <b data-meter={tier}>{times}</b>
           </span>
         ))}
       </summary>
