@@ -5,12 +5,14 @@
 //! - [`get_by_http2`]: one request of HTTP/2, frame by frame.
 //! - [`Scripted`] with its [`Reply`]s and [`Gate`]s: an origin that does what a test tells it to.
 //! - [`backend`]: what a scripted origin answers as a server of the OpenAI Images interface.
+//! - [`Bucket`]: a real S3 server to keep images in.
 //! - [`Nginx`]: the real one, as a backend or in front of a server.
 //! - [`Events`]: a thread's event stream. [`Folder`]: what lies in a data folder. [`fixtures`]: what to upload.
 //!
 //! What every answer has in common is checked here; what is right of a behaviour, the tests know.
 
 pub(crate) mod backend;
+mod bucket;
 mod client;
 mod events;
 pub(crate) mod fixtures;
@@ -26,6 +28,7 @@ mod server;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+pub(crate) use self::bucket::Bucket;
 pub(crate) use self::client::{Answer, Client};
 pub(crate) use self::events::{Events, Told};
 pub(crate) use self::folder::Folder;

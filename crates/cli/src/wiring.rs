@@ -2,7 +2,6 @@
 //!
 //! [`Node`] is what `serve`, `origin`, `edge` and `demo` run: a handler, and what to do before the process ends.
 
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
@@ -16,7 +15,7 @@ use orbit_codec::{Limits, Quality};
 use orbit_edge::{Backends, Disk, Pool, ServiceUpstream, Upstream, Upstreams};
 use orbit_model::{Access, EdgeStats, PurgeRequest, Removed};
 use orbit_origin::{Copies, Fetcher, NoCopies, fetch};
-use orbit_store::{EventLimits, EventLog, Journal, Store};
+use orbit_store::{EventLimits, EventLog, Journal};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +24,8 @@ use crate::clock::SystemClock;
 use crate::flags;
 use crate::output;
 use crate::server::{Drain, Handler, Response, ResponseFuture, Server, Signals};
+
+pub(crate) mod storage;
 
 /// Everything that one process runs.
 pub(crate) struct Node {
@@ -47,8 +48,7 @@ impl Node {
         pages: Router,
     ) -> Result<Self> {
         let copies = Arc::new(InProcess(OnceLock::new()));
-        let origin =
-            open_origin(&origin.data_dir, &origin.making, Arc::clone(&copies) as Arc<dyn Copies>, access).await?;
+        let origin = open_origin(origin, Arc::clone(&copies) as Arc<dyn Copies>, access).await?;
         let routes = origin.router();
         let upstream: Arc<dyn Upstream> = Arc::new(ServiceUpstream::new(routes.clone()));
         let edge = orbit_edge::Edge::new(edge_config(edge), upstream, access.clone(), Arc::new(SystemClock))?;
@@ -60,7 +60,7 @@ impl Node {
 
     /// The origin alone.
     pub(crate) async fn origin(origin: &flags::Origin, access: &Access) -> Result<Self> {
-        let origin = open_origin(&origin.data_dir, &origin.making, Arc::new(NoCopies), access).await?;
+        let origin = open_origin(origin, Arc::new(NoCopies), access).await?;
         let routes = origin.router();
         Ok(Self::owning(origin, Arc::new(routes)))
     }
@@ -220,22 +220,19 @@ pub(crate) fn access(listening: &flags::Listening) -> Result<Access> {
     }
 }
 
-async fn open_origin(
-    data_dir: &Path,
-    making: &flags::Making,
-    copies: Arc<dyn Copies>,
-    access: &Access,
-) -> Result<orbit_origin::Origin> {
+async fn open_origin(flags: &flags::Origin, copies: Arc<dyn Copies>, access: &Access) -> Result<orbit_origin::Origin> {
+    let flags::Origin { data_dir, storage, making } = flags;
     let fetcher = Fetcher::new(fetch::Config {
         allow: making.fetch_allow.clone(),
         timeout: making.fetch_timeout,
         max_bytes: making.max_source.as_u64(),
     })?;
     let models = making.generation.models(&fetcher, making.max_source.as_u64())?;
-    let store = open_store(data_dir).await?;
+    let store = storage::open(data_dir, storage).await?;
     // Behind the lock that the store holds on the folder.
     let journal = Journal::open(&data_dir.join("journal.sqlite"), EventLimits::default()).await;
     let journal = Arc::new(journal.with_context(|| format!("the journal in {}", data_dir.display()))?);
+    let config = orbit_origin::Config { catch_up: store.has_other_writers(), ..origin_config(making)? };
     let parts = orbit_origin::Parts {
         store,
         events: Arc::clone(&journal) as Arc<dyn EventLog>,
@@ -246,26 +243,12 @@ async fn open_origin(
         access: access.clone(),
         clock: Arc::new(SystemClock),
     };
-    let origin = orbit_origin::Origin::new(parts, origin_config(making)?)?;
+    let origin = orbit_origin::Origin::new(parts, config)?;
     let resumed = origin.resume().await.with_context(|| format!("the queue in {}", data_dir.display()))?;
     if resumed > 0 {
         tracing::info!(concepts = resumed, "going on with what the last run left");
     }
     Ok(origin)
-}
-
-/// Opens the store and mends what a crash left behind.
-async fn open_store(data_dir: &Path) -> Result<Store> {
-    let explain = || format!("the data folder {}", data_dir.display());
-    let store = Store::open(data_dir).await.with_context(explain)?;
-    let recovered = store.recover().await.with_context(explain)?;
-    if recovered.kept + recovered.removed > 0 {
-        tracing::warn!(kept = recovered.kept, removed = recovered.removed, "mended what the last run left unfinished");
-    }
-    for id in &recovered.corrupt {
-        tracing::error!(%id, "this image's manifest cannot be read; purge the image or restore its folder");
-    }
-    Ok(store)
 }
 
 fn origin_config(making: &flags::Making) -> Result<orbit_origin::Config> {

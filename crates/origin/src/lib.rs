@@ -31,6 +31,7 @@ mod pool;
 mod purge;
 mod recipe;
 mod routes;
+mod upkeep;
 mod upload;
 mod variants;
 

@@ -29,6 +29,9 @@ pub enum Error {
     /// Another process or a crowd is at it; try again later.
     #[error("{0}")]
     Busy(String),
+    /// A server that keeps what all nodes share does not answer; what was asked for needs it. Try again soon.
+    #[error("{0}")]
+    Unavailable(String),
     /// The disk or the quota is full.
     #[error("no space is left for images; free some or purge images")]
     Full(#[source] Source),

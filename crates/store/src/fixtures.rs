@@ -2,6 +2,8 @@
 //!
 //! A suite is a module of functions that take any backend of a trait; `laws!` makes a test of each for one backend.
 
+pub(crate) mod redis;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use orbit_model::{BlobName, Digest, Format, ImageId, Labels, Manifest, Placeholder, PrivateFile, Rendition, Source};
@@ -20,6 +22,8 @@ macro_rules! laws {
     };
 }
 pub(crate) use laws;
+
+pub(crate) mod bucket;
 
 /// An image and what is stored of it.
 #[derive(Debug, Clone)]

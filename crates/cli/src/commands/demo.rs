@@ -63,7 +63,11 @@ impl Demo {
             ),
         };
         let data_dir = self.data_dir.clone().or_else(|| temporary.as_ref().map(|folder| folder.path().to_owned()));
-        let origin = flags::Origin { data_dir: data_dir.unwrap_or_default(), making: self.making.with_demo_only() };
+        let origin = flags::Origin {
+            data_dir: data_dir.unwrap_or_default(),
+            storage: flags::Storage::default(),
+            making: self.making.with_demo_only(),
+        };
         let node = wiring::block_on(Node::serve(&origin, &self.edge, &Access::loopback_only(), page::router()))??;
         let thread = self.thread.clone();
         node.run_beside(server, move || show(address, thread))?;
