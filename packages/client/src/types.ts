@@ -163,7 +163,7 @@ export interface Receipt {
   /** Ids that were asked for and were not there. */
   missing: string[];
   removed: Removal[];
-  edges?: EdgeReceipt[];
+  edges: EdgeReceipt[];
   /** Present where the log of purges could not be reached: the purge is noted and told later. */
   pending?: boolean;
   /** True where copies were only marked as stale. */
