@@ -15,10 +15,12 @@ use orbit_origin::fetch::Allowed;
 use crate::server;
 
 mod generation;
+mod nodes;
 mod variants;
 mod workflow;
 
 pub(crate) use generation::Generation;
+pub(crate) use nodes::Nodes;
 pub(crate) use variants::{Refine, Signing, Variants};
 pub(crate) use workflow::Workflow;
 
@@ -99,6 +101,8 @@ pub(crate) struct Origin {
     /// The folder in which images and their index are stored
     #[arg(long, env = "ORBIT_DATA_DIR", default_value_os_t = default_data_dir(), value_name = "DIR")]
     pub(crate) data_dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) nodes: Nodes,
     #[command(flatten)]
     pub(crate) making: Making,
 }

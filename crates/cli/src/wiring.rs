@@ -16,7 +16,7 @@ use orbit_codec::{Limits, Quality};
 use orbit_edge::{Backends, Disk, Pool, ServiceUpstream, Upstream, Upstreams};
 use orbit_model::{Access, EdgeStats, PurgeRequest, Removed};
 use orbit_origin::{Copies, Fetcher, NoCopies, fetch};
-use orbit_store::{EventLimits, EventLog, Journal, Store};
+use orbit_store::{EventLimits, Journal, Store};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,8 @@ use crate::clock::SystemClock;
 use crate::flags;
 use crate::output;
 use crate::server::{Drain, Handler, Response, ResponseFuture, Server, Signals};
+
+mod nodes;
 
 /// Everything that one process runs.
 pub(crate) struct Node {
@@ -47,8 +49,7 @@ impl Node {
         pages: Router,
     ) -> Result<Self> {
         let copies = Arc::new(InProcess(OnceLock::new()));
-        let origin =
-            open_origin(&origin.data_dir, &origin.making, Arc::clone(&copies) as Arc<dyn Copies>, access).await?;
+        let origin = open_origin(origin, Arc::clone(&copies) as Arc<dyn Copies>, access).await?;
         let routes = origin.router();
         let upstream: Arc<dyn Upstream> = Arc::new(ServiceUpstream::new(routes.clone()));
         let edge = orbit_edge::Edge::new(edge_config(edge), upstream, access.clone(), Arc::new(SystemClock))?;
@@ -60,7 +61,7 @@ impl Node {
 
     /// The origin alone.
     pub(crate) async fn origin(origin: &flags::Origin, access: &Access) -> Result<Self> {
-        let origin = open_origin(&origin.data_dir, &origin.making, Arc::new(NoCopies), access).await?;
+        let origin = open_origin(origin, Arc::new(NoCopies), access).await?;
         let routes = origin.router();
         Ok(Self::owning(origin, Arc::new(routes)))
     }
@@ -221,8 +222,7 @@ pub(crate) fn access(listening: &flags::Listening) -> Result<Access> {
 }
 
 async fn open_origin(
-    data_dir: &Path,
-    making: &flags::Making,
+    flags::Origin { data_dir, nodes, making }: &flags::Origin,
     copies: Arc<dyn Copies>,
     access: &Access,
 ) -> Result<orbit_origin::Origin> {
@@ -235,11 +235,13 @@ async fn open_origin(
     let store = open_store(data_dir).await?;
     // Behind the lock that the store holds on the folder.
     let journal = Journal::open(&data_dir.join("journal.sqlite"), EventLimits::default()).await;
-    let journal = Arc::new(journal.with_context(|| format!("the journal in {}", data_dir.display()))?);
+    let journal = journal.with_context(|| format!("the journal in {}", data_dir.display()))?;
+    let shared = nodes::open(nodes, journal).await?;
     let parts = orbit_origin::Parts {
         store,
-        events: Arc::clone(&journal) as Arc<dyn EventLog>,
-        queue: journal,
+        events: shared.events,
+        queue: shared.queue,
+        nodes: shared.nodes,
         models,
         fetcher,
         copies,

@@ -87,7 +87,7 @@ impl Origin {
     /// Does the background work, until the origin stops. To be run once, on a runtime that lives as long as the origin.
     pub async fn tend(&self) {
         self.0.jobs.begin_work(&Handle::current());
-        tokio::join!(self.work_off(), self.find_unrefined());
+        tokio::join!(self.work_off(), self.find_unrefined(), self.share());
     }
 
     async fn work_off(&self) {
@@ -148,6 +148,7 @@ impl Origin {
 
     /// Encodes an image as small as it gets and lets it take its place; tells whether anything changed for readers.
     async fn refine(&self, id: &ImageId, stop: &Stop) -> Result<bool, Error> {
+        let Some(_lease) = self.turn_behind(&format!("{id}:refined")).await else { return Ok(false) };
         let (manifest, source) = self.store().source(id).await?;
         if manifest.refined {
             return Ok(false);

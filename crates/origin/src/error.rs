@@ -110,7 +110,7 @@ impl From<orbit_store::Error> for Error {
             orbit_store::Error::NotFound => Self::NotFound("image"),
             orbit_store::Error::Conflict(_) => Self::Conflict(text),
             orbit_store::Error::Invalid(_) => Self::Invalid(text),
-            orbit_store::Error::Busy(_) => Self::Busy,
+            orbit_store::Error::Busy(_) | orbit_store::Error::Unavailable(_) => Self::Busy,
             other => Self::internal(other),
         }
     }
