@@ -5,12 +5,15 @@
 //! - [`get_by_http2`]: one request of HTTP/2, frame by frame.
 //! - [`Scripted`] with its [`Reply`]s and [`Gate`]s: an origin that does what a test tells it to.
 //! - [`backend`]: what a scripted origin answers as a server of the OpenAI Images interface.
+//! - [`RedisServer`]: a real one, which is killed, paused and emptied.
+//! - [`Bucket`]: a real S3 server to keep images in.
 //! - [`Nginx`]: the real one, as a backend or in front of a server.
 //! - [`Events`]: a thread's event stream. [`Folder`]: what lies in a data folder. [`fixtures`]: what to upload.
 //!
 //! What every answer has in common is checked here; what is right of a behaviour, the tests know.
 
 pub(crate) mod backend;
+mod bucket;
 mod client;
 mod events;
 pub(crate) mod fixtures;
@@ -20,12 +23,16 @@ mod http2;
 mod nginx;
 mod orbit;
 mod raw;
+#[path = "../../crates/store/src/fixtures/redis.rs"]
+#[expect(dead_code, reason = "the tests of the store use more of it")]
+mod redis;
 mod scripted;
 mod server;
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+pub(crate) use self::bucket::Bucket;
 pub(crate) use self::client::{Answer, Client};
 pub(crate) use self::events::{Events, Told};
 pub(crate) use self::folder::Folder;
@@ -34,6 +41,7 @@ pub(crate) use self::http2::get_by_http2;
 pub(crate) use self::nginx::Nginx;
 pub(crate) use self::orbit::{Output, orbit};
 pub(crate) use self::raw::Raw;
+pub(crate) use self::redis::RedisServer;
 pub(crate) use self::scripted::{Reply, Scripted};
 pub(crate) use self::server::{Launch, Server};
 

@@ -7,6 +7,8 @@
 //! - what an image says of itself: `marks`, and to its owner alone: `privacy`; `signed`, with the feature `c2pa` and a binary that has it too
 //! - the edge as a cache: `policy`, `parts`, `keys`, `variants_at_edge`, `told`; in a storm `coalesce`; where it is old or the origin fails `stale`
 //! - the edge as a proxy: `pass`, `backends`; behind another one `through_nginx`
+//! - among several origins on one Redis: `nodes`
+//! - in a bucket, where several origins keep the same images: `bucket`
 //! - away, and never again: `purge`, `edge_purge`
 //! - when things end badly: `crash`, `shutdown`, `limits`, `disk`
 //! - how clients connect, and those who dawdle: `connections`, `tls`
@@ -19,6 +21,8 @@ mod access;
 mod backends;
 #[cfg(test)]
 mod backends_generation;
+#[cfg(test)]
+mod bucket;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
@@ -49,6 +53,8 @@ mod limits;
 mod list;
 #[cfg(test)]
 mod marks;
+#[cfg(test)]
+mod nodes;
 #[cfg(test)]
 mod observe;
 #[cfg(test)]

@@ -16,11 +16,13 @@ use crate::server;
 
 mod generation;
 mod nodes;
+mod storage;
 mod variants;
 mod workflow;
 
 pub(crate) use generation::Generation;
 pub(crate) use nodes::Nodes;
+pub(crate) use storage::Storage;
 pub(crate) use variants::{Refine, Signing, Variants};
 pub(crate) use workflow::Workflow;
 
@@ -103,6 +105,7 @@ pub(crate) struct Origin {
     pub(crate) data_dir: PathBuf,
     #[command(flatten)]
     pub(crate) nodes: Nodes,
+    pub(crate) storage: Storage,
     #[command(flatten)]
     pub(crate) making: Making,
 }

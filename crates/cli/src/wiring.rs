@@ -2,7 +2,6 @@
 //!
 //! [`Node`] is what `serve`, `origin`, `edge` and `demo` run: a handler, and what to do before the process ends.
 
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
@@ -16,7 +15,7 @@ use orbit_codec::{Limits, Quality};
 use orbit_edge::{Backends, Disk, Pool, ServiceUpstream, Upstream, Upstreams};
 use orbit_model::{Access, EdgeStats, PurgeRequest, Removed};
 use orbit_origin::{Copies, Fetcher, NoCopies, fetch};
-use orbit_store::{EventLimits, Journal, Store};
+use orbit_store::{EventLimits, Journal};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +26,7 @@ use crate::output;
 use crate::server::{Drain, Handler, Response, ResponseFuture, Server, Signals};
 
 mod nodes;
+pub(crate) mod storage;
 
 /// Everything that one process runs.
 pub(crate) struct Node {
@@ -221,22 +221,20 @@ pub(crate) fn access(listening: &flags::Listening) -> Result<Access> {
     }
 }
 
-async fn open_origin(
-    flags::Origin { data_dir, nodes, making }: &flags::Origin,
-    copies: Arc<dyn Copies>,
-    access: &Access,
-) -> Result<orbit_origin::Origin> {
+async fn open_origin(flags: &flags::Origin, copies: Arc<dyn Copies>, access: &Access) -> Result<orbit_origin::Origin> {
+    let flags::Origin { data_dir, storage, nodes, making } = flags;
     let fetcher = Fetcher::new(fetch::Config {
         allow: making.fetch_allow.clone(),
         timeout: making.fetch_timeout,
         max_bytes: making.max_source.as_u64(),
     })?;
     let models = making.generation.models(&fetcher, making.max_source.as_u64())?;
-    let store = open_store(data_dir).await?;
+    let store = storage::open(data_dir, storage).await?;
     // Behind the lock that the store holds on the folder.
     let journal = Journal::open(&data_dir.join("journal.sqlite"), EventLimits::default()).await;
     let journal = journal.with_context(|| format!("the journal in {}", data_dir.display()))?;
     let shared = nodes::open(nodes, journal).await?;
+    let config = orbit_origin::Config { catch_up: store.has_other_writers(), ..origin_config(making)? };
     let parts = orbit_origin::Parts {
         store,
         events: shared.events,
@@ -248,26 +246,12 @@ async fn open_origin(
         access: access.clone(),
         clock: Arc::new(SystemClock),
     };
-    let origin = orbit_origin::Origin::new(parts, origin_config(making)?)?;
+    let origin = orbit_origin::Origin::new(parts, config)?;
     let resumed = origin.resume().await.with_context(|| format!("the queue in {}", data_dir.display()))?;
     if resumed > 0 {
         tracing::info!(concepts = resumed, "going on with what the last run left");
     }
     Ok(origin)
-}
-
-/// Opens the store and mends what a crash left behind.
-async fn open_store(data_dir: &Path) -> Result<Store> {
-    let explain = || format!("the data folder {}", data_dir.display());
-    let store = Store::open(data_dir).await.with_context(explain)?;
-    let recovered = store.recover().await.with_context(explain)?;
-    if recovered.kept + recovered.removed > 0 {
-        tracing::warn!(kept = recovered.kept, removed = recovered.removed, "mended what the last run left unfinished");
-    }
-    for id in &recovered.corrupt {
-        tracing::error!(%id, "this image's manifest cannot be read; purge the image or restore its folder");
-    }
-    Ok(store)
 }
 
 fn origin_config(making: &flags::Making) -> Result<orbit_origin::Config> {

@@ -31,6 +31,17 @@ impl BlobName {
         Self(format!("{role}-{}.json", digest.short()))
     }
 
+    /// The same name with a number of its own, in the place of the one that it has: of two writers of the same bytes
+    /// neither then removes what the other has written.
+    #[must_use]
+    pub fn numbered(&self, number: u64) -> Self {
+        let (stem, extension) = self.0.rsplit_once('.').unwrap_or((&self.0, "blob"));
+        let mut words = stem.splitn(3, '-');
+        let (role, digest) = (words.next().unwrap_or_default(), words.next());
+        let digest = digest.map(|digest| format!("-{digest}")).unwrap_or_default();
+        Self(format!("{role}{digest}-{number:016x}.{extension}"))
+    }
+
     /// The name as text: one path segment.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -260,6 +271,18 @@ mod tests {
         let name = BlobName::for_content("image", &Digest::of(b"x"), Format::Webp);
         let json = BlobName::for_json("recipe", &Digest::of(b"x"));
         for name in [name, json] {
+            assert_eq!(BlobName::try_from(name.as_str().to_owned()).unwrap(), name);
+        }
+    }
+
+    #[test]
+    fn a_number_takes_the_place_of_the_one_before() {
+        let name = BlobName::for_content("image", &Digest::of(b"x"), Format::Webp);
+        let (first, second) = (name.numbered(7), name.numbered(u64::MAX));
+        assert_ne!(first, second);
+        assert_eq!(first.numbered(u64::MAX), second);
+        assert!(first.as_str().starts_with(name.as_str().trim_end_matches(".webp")), "{first}");
+        for name in [first, second, BlobName("a".to_owned()).numbered(1), BlobName("a.b.png".to_owned()).numbered(1)] {
             assert_eq!(BlobName::try_from(name.as_str().to_owned()).unwrap(), name);
         }
     }

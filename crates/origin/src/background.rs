@@ -87,7 +87,7 @@ impl Origin {
     /// Does the background work, until the origin stops. To be run once, on a runtime that lives as long as the origin.
     pub async fn tend(&self) {
         self.0.jobs.begin_work(&Handle::current());
-        tokio::join!(self.work_off(), self.find_unrefined(), self.share());
+        tokio::join!(self.work_off(), self.find_unrefined(), self.catch_up(), self.share());
     }
 
     async fn work_off(&self) {
@@ -172,7 +172,7 @@ impl Origin {
         let blobs = vec![(image.file.clone(), bytes)];
         let saved = served.saturating_sub(image.bytes);
         let amended =
-            self.store().amend(id, blobs, move |now| Ok(refined_as(now, seen, |now| now.image = image))).await;
+            self.store().amend(id, blobs, move |now| Ok(refined_as(now, seen, |now| now.image = image.clone()))).await;
         match amended {
             Ok(_) => tracing::info!(target: "orbit::origin", saved, "IMG: ✓ Refined {id}"),
             // Replaced meanwhile: the new image has its own turn.

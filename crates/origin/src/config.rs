@@ -52,6 +52,8 @@ pub struct Config {
     pub thumbnail: Option<u32>,
     /// What previews may take of memory, in bytes.
     pub preview_bytes: usize,
+    /// Whether all manifests are read at the start, for an index of one's own beside a bucket that others write to.
+    pub catch_up: bool,
 }
 
 /// What becomes of an image that was being drawn when the server ended.
@@ -89,6 +91,7 @@ impl Default for Config {
             interrupted: Interrupted::Retry,
             thumbnail: Some(256),
             preview_bytes: 64 << 20,
+            catch_up: false,
         }
     }
 }

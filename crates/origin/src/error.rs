@@ -110,7 +110,9 @@ impl From<orbit_store::Error> for Error {
             orbit_store::Error::NotFound => Self::NotFound("image"),
             orbit_store::Error::Conflict(_) => Self::Conflict(text),
             orbit_store::Error::Invalid(_) => Self::Invalid(text),
-            orbit_store::Error::Busy(_) | orbit_store::Error::Unavailable(_) => Self::Busy,
+            orbit_store::Error::Busy(_) => Self::Busy,
+            // It may be over soon, and nobody but the operator can do anything about it.
+            orbit_store::Error::Unavailable(_) => Self::Busy,
             other => Self::internal(other),
         }
     }

@@ -33,6 +33,7 @@ mod pool;
 mod purge;
 mod recipe;
 mod routes;
+mod upkeep;
 mod upload;
 mod variants;
 

@@ -7,7 +7,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use orbit_model::{BlobName, ImageId, Manifest};
+use orbit_model::{BlobName, Digest, ImageId, Manifest};
 
 use crate::Error;
 
@@ -36,13 +36,30 @@ impl<'a> File<'a> {
     }
 }
 
+/// What a file was when it was read, as its backend tells it from what it was before and will be after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    pub(crate) e_tag: Option<String>,
+    pub(crate) number: Option<String>,
+}
+
+impl Version {
+    /// The version of a file that is told by its bytes alone.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        Self { e_tag: Some(Digest::of(bytes).hex()), number: None }
+    }
+}
+
 /// What a write does where the file is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PutMode {
+pub enum PutMode<'a> {
     /// It fails with [`Error::Conflict`]; of several writers at once exactly one succeeds.
     Create,
     /// It takes the file's place; a reader sees the old bytes or the new.
     Replace,
+    /// It takes the file's place if that is still what was read, and else fails with [`Error::Conflict`], as where the file
+    /// is gone: of several who read the same exactly one succeeds.
+    Swap(&'a Version),
 }
 
 /// What a removal freed.
@@ -60,8 +77,9 @@ pub trait BlobStore: Send + Sync + Debug {
     /// Writes a whole file.
     ///
     /// # Errors
-    /// [`Error::Conflict`] with [`PutMode::Create`] where the file exists; [`Error::Full`].
-    async fn put(&self, id: &ImageId, file: File<'_>, bytes: Bytes, mode: PutMode) -> Result<(), Error>;
+    /// [`Error::Conflict`] with [`PutMode::Create`] where the file exists, and with [`PutMode::Swap`] where it is not what
+    /// was read; [`Error::Full`].
+    async fn put(&self, id: &ImageId, file: File<'_>, bytes: Bytes, mode: PutMode<'_>) -> Result<(), Error>;
 
     /// Reads a whole file.
     ///
@@ -69,13 +87,39 @@ pub trait BlobStore: Send + Sync + Debug {
     /// [`Error::NotFound`] where there is none.
     async fn get(&self, id: &ImageId, file: File<'_>) -> Result<Bytes, Error>;
 
-    /// Removes all files of an image but its manifest and those in `keep`.
+    /// Reads the manifest as it lies there, with its version for [`PutMode::Swap`].
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where there is none.
+    async fn get_manifest(&self, id: &ImageId) -> Result<(Bytes, Version), Error> {
+        let bytes = self.get(id, File::Manifest).await?;
+        let version = Version::of(&bytes);
+        Ok((bytes, version))
+    }
+
+    /// Whether other processes write here too. If so, no lock of ours keeps them away from an image: its files are written
+    /// under names of their own, and only the manifest decides.
+    fn has_other_writers(&self) -> bool {
+        false
+    }
+
+    /// Removes some blobs of an image; those that are not there are none the less gone.
+    ///
+    /// # Errors
+    /// Only those of the backend.
+    async fn discard(&self, id: &ImageId, names: &[&BlobName]) -> Result<(), Error>;
+
+    /// Removes all files of an image but its manifest and those in `keep`: what changes left that did not come to their end.
+    ///
+    /// Where others write too, what is so young that a change under way may have written it stays.
     ///
     /// # Errors
     /// Only those of the backend: an image without files is none.
     async fn retain(&self, id: &ImageId, keep: &[&BlobName]) -> Result<Deleted, Error>;
 
     /// Removes all files of an image at once: no reader sees some of them gone and others not.
+    ///
+    /// Where others write too, what its manifest does not name stays as with [`BlobStore::retain`].
     ///
     /// # Errors
     /// Only those of the backend: an image without files is none.
@@ -89,14 +133,14 @@ pub trait BlobStore: Send + Sync + Debug {
     /// Only those of the backend.
     async fn list(&self, after: Option<&ImageId>, limit: usize) -> Result<Vec<ImageId>, Error>;
 
-    /// Makes a blob of one image another's too, in the place of what was there; without copying bytes where the backend
-    /// can. From then on neither's removal nor replacement is seen by the other.
+    /// Makes a blob of one image another's too, under a name that it has there, in the place of what was there; without
+    /// copying bytes where the backend can. From then on neither's removal nor replacement is seen by the other.
     ///
     /// # Errors
     /// [`Error::NotFound`] where `from` has no such blob; [`Error::Full`].
-    async fn link(&self, from: &ImageId, to: &ImageId, name: &BlobName) -> Result<(), Error> {
-        let bytes = self.get(from, File::Blob(name)).await?;
-        self.put(to, File::Blob(name), bytes, PutMode::Replace).await
+    async fn link(&self, from: (&ImageId, &BlobName), to: (&ImageId, &BlobName)) -> Result<(), Error> {
+        let bytes = self.get(from.0, File::Blob(from.1)).await?;
+        self.put(to.0, File::Blob(to.1), bytes, PutMode::Replace).await
     }
 
     /// Counts the images that share the bytes of a blob, this one included: 1 where they are its own.
@@ -117,6 +161,11 @@ pub trait BlobStore: Send + Sync + Debug {
         let bytes = self.get(id, File::Blob(&manifest.image.file)).await;
         whole_blob(id, bytes, manifest.image.bytes).map(|bytes| (manifest, bytes))
     }
+}
+
+/// Spreads images evenly over 256 folders, so that none of them grows large.
+pub(crate) fn shard_of(id: &ImageId) -> u8 {
+    blake3::hash(id.as_str().as_bytes()).as_bytes()[0]
 }
 
 /// Reads a manifest that lay under `id`.

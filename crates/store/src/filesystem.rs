@@ -29,6 +29,7 @@ mod folder;
 mod root;
 
 use root::Root;
+pub(crate) use root::{lock, make_root};
 
 /// Images in folders on a local disk; clones share the root and its lock.
 #[derive(Debug, Clone)]
@@ -57,9 +58,16 @@ impl FileSystem {
 
 #[async_trait]
 impl BlobStore for FileSystem {
-    async fn put(&self, id: &ImageId, file: File<'_>, bytes: Bytes, mode: PutMode) -> Result<(), Error> {
+    async fn put(&self, id: &ImageId, file: File<'_>, bytes: Bytes, mode: PutMode<'_>) -> Result<(), Error> {
         let name = file.as_str().to_owned();
-        self.run(id, move |root, id| folder::put(root, id, &name, &bytes, mode)).await
+        match mode {
+            PutMode::Swap(seen) => {
+                let seen = seen.clone();
+                self.run(id, move |root, id| folder::swap(root, id, &name, &bytes, &seen)).await
+            }
+            PutMode::Create => self.run(id, move |root, id| folder::put(root, id, &name, &bytes, false)).await,
+            PutMode::Replace => self.run(id, move |root, id| folder::put(root, id, &name, &bytes, true)).await,
+        }
     }
 
     async fn get(&self, id: &ImageId, file: File<'_>) -> Result<Bytes, Error> {
@@ -72,6 +80,11 @@ impl BlobStore for FileSystem {
         self.run(id, move |root, id| folder::read(&folder::find(root, id)?, &name)).await
     }
 
+    async fn discard(&self, id: &ImageId, names: &[&BlobName]) -> Result<(), Error> {
+        let names: Vec<BlobName> = names.iter().copied().cloned().collect();
+        self.run(id, move |root, id| folder::discard(root, id, &names)).await
+    }
+
     async fn retain(&self, id: &ImageId, keep: &[&BlobName]) -> Result<Deleted, Error> {
         let keep: Vec<BlobName> = keep.iter().copied().cloned().collect();
         self.run(id, move |root, id| folder::retain(root, id, &keep)).await
@@ -81,9 +94,9 @@ impl BlobStore for FileSystem {
         self.run(id, folder::delete).await
     }
 
-    async fn link(&self, from: &ImageId, to: &ImageId, name: &BlobName) -> Result<(), Error> {
-        let (to, name) = (to.clone(), name.clone());
-        self.run(from, move |root, from| folder::link(root, from, &to, name.as_str())).await
+    async fn link(&self, from: (&ImageId, &BlobName), to: (&ImageId, &BlobName)) -> Result<(), Error> {
+        let (name, to) = (from.1.clone(), (to.0.clone(), to.1.clone()));
+        self.run(from.0, move |root, from| folder::link(root, (from, &name), (&to.0, &to.1))).await
     }
 
     async fn references(&self, id: &ImageId, name: &BlobName) -> Result<u64, Error> {

@@ -23,6 +23,8 @@ macro_rules! laws {
 }
 pub(crate) use laws;
 
+pub(crate) mod bucket;
+
 /// An image and what is stored of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Image {

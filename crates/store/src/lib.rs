@@ -1,7 +1,7 @@
 //! The truth of Orbit: what is stored, what is known of it, and what happened to it.
 //!
 //! - [`Store`]: the one door; it keeps files and index in step, whatever crashes in between.
-//! - [`BlobStore`]: files in one folder an image; [`FileSystem`] keeps them on a disk.
+//! - [`BlobStore`]: files in one folder an image; [`FileSystem`] keeps them on a disk, [`Objects`] in a bucket.
 //! - [`ImageIndex`]: lists and sums, derived from manifests and remade from them; [`Sqlite`] keeps it.
 //! - [`EventLog`]: what the subscribers of a thread are told; [`MemoryLog`] keeps the last of it.
 //! - [`JobQueue`]: jobs that were accepted and how far they have come; [`MemoryQueue`] keeps them for tests.
@@ -23,18 +23,20 @@ mod fixtures;
 mod index;
 mod journal;
 mod memory;
+mod objects;
 mod queue;
 pub mod redis;
 mod sqlite;
 mod store;
 
-pub use blob::{BlobStore, Deleted, File, PutMode};
+pub use blob::{BlobStore, Deleted, File, PutMode, Version};
 pub use error::Error;
 pub use events::EventLog;
 pub use filesystem::FileSystem;
 pub use index::{ImageIndex, Page, Query, Totals};
 pub use journal::Journal;
 pub use memory::{EventLimits, MemoryLog};
+pub use objects::Objects;
 pub use queue::{JobQueue, MemoryQueue};
 pub use sqlite::Sqlite;
 pub use store::{Committed, Erased, Expect, Recovered, Reindexed, Store};

@@ -2,9 +2,13 @@
 //!
 //! Manifests are the truth and the index follows them. Every change of an image goes: intent, files, manifest (or
 //! none), row. Whatever stops it in between, readers by name see the whole image of before or of after, and
-//! [`Store::recover`] brings the row to the same side. `commit`, `adopt`, `amend` and `erase` change, `recovery` repairs; this file
-//! holds the handle and reads.
+//! [`Store::recover`] brings the row to the same side. `commit`, `adopt` and `amend` change by the steps of `change`, `erase`
+//! removes, `recovery` repairs; this file holds the handle and reads.
+//!
+//! Several processes may share one blob store, if it says that it has other writers: the manifest is then swapped only for
+//! the one that was seen. Locks only keep the tasks of one process from contending for nothing.
 
+use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::Arc;
@@ -14,10 +18,12 @@ use orbit_model::{BlobName, Digest, ImageId, Manifest, ThreadId};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::blob::{parse_manifest, whole_blob};
-use crate::{BlobStore, Error, File, FileSystem, ImageIndex, Page, Query, Sqlite, Totals};
+use crate::filesystem::{lock, make_root};
+use crate::{BlobStore, Error, File, FileSystem, ImageIndex, Page, Query, Sqlite, Totals, Version, blocking};
 
 mod adopt;
 mod amend;
+mod change;
 mod commit;
 mod erase;
 mod recovery;
@@ -39,6 +45,15 @@ struct Parts {
     index: Arc<dyn ImageIndex>,
     /// An image changes only under the lock of its stripe. Nobody holds two, so none waits in a circle.
     stripes: [Mutex<()>; STRIPES],
+    /// Of a folder that the index lies in and the files do not; released with the last handle.
+    _lock: Option<fs::File>,
+}
+
+/// A manifest as it was stored at some moment.
+#[derive(Debug)]
+struct Seen {
+    manifest: Manifest,
+    version: Version,
 }
 
 impl Store {
@@ -52,10 +67,37 @@ impl Store {
         Ok(Self::new(Arc::new(blobs), Arc::new(index)))
     }
 
-    /// Makes a store of two backends, of which nobody else writes.
+    /// Opens a store whose files are elsewhere: the folder holds the index, by [`Sqlite`], and whatever else this process keeps
+    /// for itself, and is locked.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] while another process uses the folder, and the errors of the index.
+    pub async fn beside(folder: &Path, blobs: Arc<dyn BlobStore>) -> Result<Self, Error> {
+        let path = folder.to_owned();
+        let lock = blocking::run(move || {
+            make_root(&path)?;
+            lock(&path.join("lock"))
+        });
+        let lock = lock.await?;
+        let index = Sqlite::open(&folder.join("index.sqlite")).await?;
+        Ok(Self::of(blobs, Arc::new(index), Some(lock)))
+    }
+
+    /// Makes a store of two backends; what lies in them is changed by stores alone.
     #[must_use]
     pub fn new(blobs: Arc<dyn BlobStore>, index: Arc<dyn ImageIndex>) -> Self {
-        Self(Arc::new(Parts { blobs, index, stripes: std::array::from_fn(|_| Mutex::default()) }))
+        Self::of(blobs, index, None)
+    }
+
+    fn of(blobs: Arc<dyn BlobStore>, index: Arc<dyn ImageIndex>, lock: Option<fs::File>) -> Self {
+        let stripes = std::array::from_fn(|_| Mutex::default());
+        Self(Arc::new(Parts { blobs, index, stripes, _lock: lock }))
+    }
+
+    /// Whether other processes write to the same blobs.
+    #[must_use]
+    pub fn has_other_writers(&self) -> bool {
+        self.0.blobs.has_other_writers()
     }
 
     /// Reads the manifest and the bytes that are served.
@@ -166,6 +208,15 @@ impl Parts {
 
     async fn manifest(&self, id: &ImageId) -> Result<Manifest, Error> {
         parse_manifest(id, &self.blobs.get(id, File::Manifest).await?)
+    }
+
+    /// What is stored, with its version; `None` where nothing is.
+    async fn look(&self, id: &ImageId) -> Result<Option<Seen>, Error> {
+        match self.blobs.get_manifest(id).await {
+            Ok((json, version)) => Ok(Some(Seen { manifest: parse_manifest(id, &json)?, version })),
+            Err(Error::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn read_source(&self, id: &ImageId) -> Result<(Manifest, Bytes), Error> {

@@ -63,8 +63,12 @@ impl Demo {
             ),
         };
         let data_dir = self.data_dir.clone().or_else(|| temporary.as_ref().map(|folder| folder.path().to_owned()));
-        let making = self.making.with_demo_only();
-        let origin = flags::Origin { data_dir: data_dir.unwrap_or_default(), nodes: flags::Nodes::none(), making };
+        let origin = flags::Origin {
+            data_dir: data_dir.unwrap_or_default(),
+            storage: flags::Storage::default(),
+            nodes: flags::Nodes::none(),
+            making: self.making.with_demo_only(),
+        };
         let node = wiring::block_on(Node::serve(&origin, &self.edge, &Access::loopback_only(), page::router()))??;
         let thread = self.thread.clone();
         node.run_beside(server, move || show(address, thread))?;

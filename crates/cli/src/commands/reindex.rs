@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use orbit_store::Store;
 
 use crate::{flags, output, wiring};
 
@@ -15,6 +14,8 @@ pub(crate) struct Reindex {
     /// The folder in which images and their index are stored; no server may be running on it
     #[arg(long, env = "ORBIT_DATA_DIR", default_value_os_t = flags::default_data_dir(), value_name = "DIR")]
     data_dir: PathBuf,
+    #[command(flatten)]
+    storage: flags::Storage,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -25,9 +26,8 @@ impl Reindex {
         let bar =
             ProgressBar::new_spinner().with_style(ProgressStyle::with_template("{spinner} {pos} images {per_sec}")?);
         let result = wiring::block_on(async {
-            let store = Store::open(&self.data_dir).await?;
-            store.recover().await?;
-            store.reindex(|done| bar.set_position(done)).await
+            let store = wiring::storage::open(&self.data_dir, &self.storage).await?;
+            anyhow::Ok(store.reindex(|done| bar.set_position(done)).await?)
         })?;
         bar.finish_and_clear();
         let result = result.with_context(|| format!("the data folder {}", self.data_dir.display()))?;

@@ -82,7 +82,7 @@ impl Origin {
         let variant = derived.variant.clone();
         let (blobs, max) = (vec![(derived.rendition.file.clone(), bytes)], self.config().max_variants);
         let change = move |manifest: Manifest| match manifest.source.digest == source {
-            true => Ok(append(manifest, derived, max)),
+            true => Ok(append(manifest, derived.clone(), max)),
             false => Err(orbit_store::Error::NotFound),
         };
         match self.store().amend(id, blobs, change).await {

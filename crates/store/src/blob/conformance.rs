@@ -9,7 +9,7 @@ use bytes::Bytes;
 use orbit_model::{BlobName, ImageId};
 
 use crate::fixtures::{Image, id, image};
-use crate::{BlobStore, Deleted, Error, File, PutMode};
+use crate::{BlobStore, Deleted, Error, File, PutMode, Version};
 
 macro_rules! blob_store_laws {
     ($open:path) => {
@@ -17,6 +17,10 @@ macro_rules! blob_store_laws {
             what_is_put_is_read_and_what_is_not_is_not_found,
             a_file_is_created_once_and_replaced_as_often_as_asked,
             of_many_creators_at_once_exactly_one_succeeds,
+            a_manifest_is_swapped_for_the_one_that_was_read_and_for_no_other,
+            of_many_who_read_the_same_exactly_one_swaps,
+            what_was_removed_is_not_brought_back_by_a_swap,
+            what_is_discarded_is_gone_and_nothing_else,
             retaining_keeps_the_manifest_and_what_is_named,
             a_deleted_image_is_gone_and_says_what_it_freed,
             a_list_in_pages_names_every_image_once,
@@ -38,7 +42,7 @@ fn name(text: &str) -> BlobName {
     text.to_owned().try_into().unwrap()
 }
 
-async fn put(store: &Shared, id: &ImageId, file: &str, bytes: &'static str, mode: PutMode) -> Result<(), Error> {
+async fn put(store: &Shared, id: &ImageId, file: &str, bytes: &'static str, mode: PutMode<'_>) -> Result<(), Error> {
     store.put(id, File::Blob(&name(file)), Bytes::from_static(bytes.as_bytes()), mode).await
 }
 
@@ -92,6 +96,69 @@ pub(crate) async fn of_many_creators_at_once_exactly_one_succeeds(store: Shared)
     }
     assert_eq!(winners.len(), 1);
     assert_eq!(store.get(&id("fox"), File::Manifest).await.unwrap(), winners[0]);
+}
+
+async fn swap(store: &Shared, bytes: &'static str, seen: &Version) -> Result<(), Error> {
+    store.put(&id("fox"), File::Manifest, Bytes::from_static(bytes.as_bytes()), PutMode::Swap(seen)).await
+}
+
+pub(crate) async fn a_manifest_is_swapped_for_the_one_that_was_read_and_for_no_other(store: Shared) {
+    store.put(&id("fox"), File::Manifest, Bytes::from_static(b"first"), PutMode::Create).await.unwrap();
+    let (bytes, first) = store.get_manifest(&id("fox")).await.unwrap();
+    assert_eq!(bytes, "first");
+    swap(&store, "second", &first).await.unwrap();
+    assert!(matches!(swap(&store, "third", &first).await, Err(Error::Conflict(_))));
+    let (bytes, second) = store.get_manifest(&id("fox")).await.unwrap();
+    assert_eq!(bytes, "second");
+    swap(&store, "third", &second).await.unwrap();
+    assert_eq!(store.get(&id("fox"), File::Manifest).await.unwrap(), "third");
+}
+
+pub(crate) async fn of_many_who_read_the_same_exactly_one_swaps(store: Shared) {
+    store.put(&id("fox"), File::Manifest, Bytes::from_static(b"0"), PutMode::Create).await.unwrap();
+    let (_, seen) = store.get_manifest(&id("fox")).await.unwrap();
+    let swaps: Vec<_> = (0..16)
+        .map(|number: u8| {
+            let (store, seen) = (Arc::clone(&store), seen.clone());
+            tokio::spawn(async move {
+                let bytes = Bytes::from(vec![number; 1000]);
+                store.put(&id("fox"), File::Manifest, bytes.clone(), PutMode::Swap(&seen)).await.map(|()| bytes)
+            })
+        })
+        .collect();
+    let mut winners = Vec::new();
+    for swap in swaps {
+        match swap.await.unwrap() {
+            Ok(bytes) => winners.push(bytes),
+            Err(error) => assert!(matches!(error, Error::Conflict(_)), "{error}"),
+        }
+    }
+    assert_eq!(winners.len(), 1);
+    assert_eq!(store.get(&id("fox"), File::Manifest).await.unwrap(), winners[0]);
+}
+
+pub(crate) async fn what_was_removed_is_not_brought_back_by_a_swap(store: Shared) {
+    put_image(&store, &image("fox", "a fox")).await;
+    let (_, seen) = store.get_manifest(&id("fox")).await.unwrap();
+    store.delete_image(&id("fox")).await.unwrap();
+    assert!(matches!(swap(&store, "again", &seen).await, Err(Error::Conflict(_))));
+    assert!(matches!(store.get_manifest(&id("fox")).await, Err(Error::NotFound)));
+    assert!(store.list(None, 10).await.unwrap().is_empty());
+}
+
+pub(crate) async fn what_is_discarded_is_gone_and_nothing_else(store: Shared) {
+    let names = [name("a.png"), name("b.png"), name("c.png")];
+    put_image(&store, &image("fox", "a fox")).await;
+    put(&store, &id("fox"), "a.png", "1", PutMode::Create).await.unwrap();
+    put(&store, &id("fox"), "c.png", "2", PutMode::Create).await.unwrap();
+    for _ in 0..2 {
+        store.discard(&id("fox"), &[&names[0], &names[1]]).await.unwrap();
+        store.discard(&id("hen"), &[&names[0]]).await.unwrap();
+    }
+    assert!(matches!(store.get(&id("fox"), File::Blob(&names[0])).await, Err(Error::NotFound)));
+    assert_eq!(store.get(&id("fox"), File::Blob(&names[2])).await.unwrap(), "2");
+    assert!(store.read_image(&id("fox")).await.is_ok());
+    assert_eq!(store.list(None, 10).await.unwrap(), [id("fox")]);
 }
 
 pub(crate) async fn retaining_keeps_the_manifest_and_what_is_named(store: Shared) {
@@ -170,7 +237,7 @@ pub(crate) async fn an_image_that_differs_from_its_manifest_is_damaged(store: Sh
 }
 
 async fn link(store: &Shared, from: &str, to: &str) -> Result<(), Error> {
-    store.link(&id(from), &id(to), &name("a.png")).await
+    store.link((&id(from), &name("a.png")), (&id(to), &name("a.png"))).await
 }
 
 async fn read(store: &Shared, image: &str) -> Bytes {

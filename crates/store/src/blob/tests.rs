@@ -14,12 +14,16 @@ struct Plain(FileSystem);
 
 #[async_trait]
 impl BlobStore for Plain {
-    async fn put(&self, id: &ImageId, file: File<'_>, bytes: Bytes, mode: PutMode) -> Result<(), Error> {
+    async fn put(&self, id: &ImageId, file: File<'_>, bytes: Bytes, mode: PutMode<'_>) -> Result<(), Error> {
         self.0.put(id, file, bytes, mode).await
     }
 
     async fn get(&self, id: &ImageId, file: File<'_>) -> Result<Bytes, Error> {
         self.0.get(id, file).await
+    }
+
+    async fn discard(&self, id: &ImageId, names: &[&BlobName]) -> Result<(), Error> {
+        self.0.discard(id, names).await
     }
 
     async fn retain(&self, id: &ImageId, keep: &[&BlobName]) -> Result<Deleted, Error> {

@@ -13,7 +13,7 @@ use orbit_model::{BlobName, ImageId};
 
 use super::root::{Root, sync_folder};
 use crate::error::at;
-use crate::{Deleted, Error, PutMode};
+use crate::{Deleted, Error, Version};
 
 /// Finds the folder of an image.
 pub(super) fn find(root: &Root, id: &ImageId) -> Result<PathBuf, Error> {
@@ -33,31 +33,48 @@ pub(super) fn read(folder: &Path, name: &str) -> Result<Bytes, Error> {
 }
 
 /// 1. write under a temporary name, 2. sync, 3. give it its name, 4. sync the folder.
-pub(super) fn put(root: &Root, id: &ImageId, name: &str, bytes: &[u8], mode: PutMode) -> Result<(), Error> {
+pub(super) fn put(root: &Root, id: &ImageId, name: &str, bytes: &[u8], may_replace: bool) -> Result<(), Error> {
     let temporary = Temporary::write(root.temporary(), bytes)?;
     let folder = find_or_make(root, id)?;
     let path = folder.join(name);
-    match mode {
-        PutMode::Replace => fs::rename(&temporary.0, &path).map_err(at("write", &path))?,
+    if may_replace {
+        fs::rename(&temporary.0, &path).map_err(at("write", &path))?;
+    } else {
         // A link fails where the name is taken, which a rename does not.
-        PutMode::Create => fs::hard_link(&temporary.0, &path).map_err(|error| match error.kind() {
+        fs::hard_link(&temporary.0, &path).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => Error::Conflict(format!("{id} has a file of that name already")),
             _ => at("write", &path)(error),
-        })?,
+        })?;
     }
+    sync_folder(&folder)
+}
+
+/// Puts a file in the place of one that is still as it was read.
+pub(super) fn swap(root: &Root, id: &ImageId, name: &str, bytes: &[u8], seen: &Version) -> Result<(), Error> {
+    let temporary = Temporary::write(root.temporary(), bytes)?;
+    let changed = || Error::Conflict(format!("{id} has changed since it was read"));
+    let folder = find(root, id).map_err(|error| if matches!(error, Error::NotFound) { changed() } else { error })?;
+    let path = folder.join(name);
+    let _swapping = root.swap.lock();
+    match read(&folder, name) {
+        Ok(now) if Version::of(&now) == *seen => {}
+        Ok(_) | Err(Error::NotFound) => return Err(changed()),
+        Err(error) => return Err(error),
+    }
+    fs::rename(&temporary.0, &path).map_err(at("write", &path))?;
     sync_folder(&folder)
 }
 
 /// 1. give another image's file a temporary name, 2. give that its own, 3. sync the folder.
 ///
 /// Where the disk gives a file no more names, its bytes are copied.
-pub(super) fn link(root: &Root, from: &ImageId, to: &ImageId, name: &str) -> Result<(), Error> {
-    let source = find(root, from)?;
+pub(super) fn link(root: &Root, from: (&ImageId, &BlobName), to: (&ImageId, &BlobName)) -> Result<(), Error> {
+    let (source, name) = (find(root, from.0)?, from.1.as_str());
     let Some(temporary) = Temporary::link(root, &source.join(name))? else {
-        return put(root, to, name, &read(&source, name)?, PutMode::Replace);
+        return put(root, to.0, to.1.as_str(), &read(&source, name)?, true);
     };
-    let folder = find_or_make(root, to)?;
-    let path = folder.join(name);
+    let folder = find_or_make(root, to.0)?;
+    let path = folder.join(to.1.as_str());
     fs::rename(&temporary.0, &path).map_err(at("write", &path))?;
     sync_folder(&folder)
 }
@@ -66,6 +83,21 @@ pub(super) fn link(root: &Root, from: &ImageId, to: &ImageId, name: &str) -> Res
 pub(super) fn references(folder: &Path, name: &str) -> Result<u64, Error> {
     let path = folder.join(name);
     fs::symlink_metadata(&path).map(|file| file.nlink()).map_err(or_not_found("look at", &path))
+}
+
+/// Removes files by their names.
+pub(super) fn discard(root: &Root, id: &ImageId, names: &[BlobName]) -> Result<(), Error> {
+    let folder = match find(root, id) {
+        Err(Error::NotFound) => return Ok(()),
+        folder => folder?,
+    };
+    for name in names {
+        match remove(root, &folder.join(name.as_str())) {
+            Ok(_) | Err(Error::NotFound) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Removes the files that are neither the manifest nor in `keep`.
@@ -108,7 +140,7 @@ pub(super) fn delete(root: &Root, id: &ImageId) -> Result<Deleted, Error> {
 /// Removes a name of a file; tells the bytes that this freed, which are none where the file has another name.
 fn remove(root: &Root, path: &Path) -> Result<u64, Error> {
     let _names = root.names.lock();
-    let file = fs::symlink_metadata(path).map_err(at("look at", path))?;
+    let file = fs::symlink_metadata(path).map_err(or_not_found("look at", path))?;
     if file.is_dir() {
         fs::remove_dir_all(path).map_err(at("remove", path))?;
         return Ok(0);

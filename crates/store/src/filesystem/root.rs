@@ -13,6 +13,7 @@ use orbit_model::ImageId;
 use parking_lot::Mutex;
 
 use crate::Error;
+use crate::blob::shard_of;
 use crate::error::at;
 
 /// An open root folder; its lock is released when the last user drops it.
@@ -24,6 +25,8 @@ pub(super) struct Root {
     next: AtomicU64,
     /// Held while a blob gets another name or loses one, so that of all who remove its names one sees the last.
     pub(super) names: Mutex<()>,
+    /// Held from the look at a file to its replacement, so that of all who have read the same one replaces it.
+    pub(super) swap: Mutex<()>,
     /// Locked for as long as this process uses the root.
     _lock: File,
 }
@@ -31,10 +34,10 @@ pub(super) struct Root {
 impl Root {
     /// 1. make the root, 2. lock it, 3. make its folders, 4. sweep what a crash left.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at("make", path))?;
+        make_root(path)?;
         let path = path.canonicalize().map_err(at("find", path))?;
         let lock = lock(&path.join("lock"))?;
-        let root = Self { path, next: AtomicU64::new(0), names: Mutex::default(), _lock: lock };
+        let root = Self { path, next: AtomicU64::new(0), names: Mutex::default(), swap: Mutex::default(), _lock: lock };
         for name in ["images", "tmp", "trash"] {
             make_folder(&root.path.join(name))?;
         }
@@ -88,12 +91,13 @@ impl Root {
     }
 }
 
-/// Spreads images evenly over 256 folders, so that none of them grows large.
-fn shard_of(id: &ImageId) -> u8 {
-    blake3::hash(id.as_str().as_bytes()).as_bytes()[0]
+/// Makes a folder for its owner alone, and those above it.
+pub(crate) fn make_root(path: &Path) -> Result<(), Error> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at("make", path))
 }
 
-fn lock(path: &Path) -> Result<File, Error> {
+/// Locks a file for as long as it is open.
+pub(crate) fn lock(path: &Path) -> Result<File, Error> {
     let file = File::options().create(true).truncate(false).write(true).open(path).map_err(at("open", path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),

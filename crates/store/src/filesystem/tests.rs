@@ -101,7 +101,7 @@ async fn a_shared_blob_is_one_file_on_the_disk_and_leads_nowhere_else() {
     let (store, root) = open().await;
     let name: BlobName = "a.png".to_owned().try_into().unwrap();
     store.put(&id("fox"), File::Blob(&name), Bytes::from_static(b"pixels"), PutMode::Create).await.unwrap();
-    store.link(&id("fox"), &id("hen"), &name).await.unwrap();
+    store.link((&id("fox"), &name), (&id("hen"), &name)).await.unwrap();
     let file = |image| store.0.image(&id(image)).join("a.png");
     assert_eq!(fs::metadata(file("fox")).unwrap().ino(), fs::metadata(file("hen")).unwrap().ino());
     assert_eq!(fs::read_dir(root.path().join("tmp")).unwrap().count(), 0);
@@ -110,7 +110,7 @@ async fn a_shared_blob_is_one_file_on_the_disk_and_leads_nowhere_else() {
     fs::write(outside.path().join("secret"), "secret").unwrap();
     fs::remove_file(file("fox")).unwrap();
     symlink(outside.path().join("secret"), file("fox")).unwrap();
-    assert!(matches!(store.link(&id("fox"), &id("cat"), &name).await, Err(Error::Corrupt { .. })));
+    assert!(matches!(store.link((&id("fox"), &name), (&id("cat"), &name)).await, Err(Error::Corrupt { .. })));
     assert!(matches!(store.get(&id("cat"), File::Blob(&name)).await, Err(Error::NotFound)));
     store.delete_image(&id("fox")).await.unwrap();
     assert_eq!(fs::read(outside.path().join("secret")).unwrap(), b"secret");

@@ -6,7 +6,7 @@
 
 use orbit_model::{Digest, ImageId, Manifest};
 
-use super::commit::Blobs;
+use super::change::Blobs;
 use super::{Committed, Expect, Parts, Store};
 use crate::{Error, File, blocking};
 

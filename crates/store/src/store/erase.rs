@@ -69,6 +69,6 @@ impl Parts {
         }
         self.index.intend(id).await?;
         let deleted = self.blobs.delete_image(id).await?;
-        Ok((deleted, self.index.settle(id, None).await?))
+        Ok((deleted, self.write_row(id, None).await?))
     }
 }

@@ -47,7 +47,8 @@ pub(super) enum Settled {
 
 impl Store {
     /// Settles what a crash left half done, and makes the index anew where it is incomplete; to be called once, before
-    /// serving.
+    /// serving. Where others write too, the index is left for [`Store::reindex`], which may take long and runs beside the
+    /// serving: what they have stored meanwhile is not listed before.
     ///
     /// # Errors
     /// Those of the backends; what was settled until then stays settled.
@@ -60,10 +61,30 @@ impl Store {
                 Settled::Corrupt => recovered.corrupt.push(id),
             }
         }
-        if !self.0.index.is_complete().await? {
+        if !self.has_other_writers() && !self.0.index.is_complete().await? {
             recovered.rebuilt = Some(self.reindex(|_| ()).await?);
         }
         Ok(recovered)
+    }
+
+    /// Removes what changes left that did not come to their end, of every image; where others write too, what is old of it.
+    /// `progress` is told how many images were looked at.
+    ///
+    /// # Errors
+    /// Those of the backends; what was removed until then stays removed.
+    pub async fn sweep(&self, mut progress: impl FnMut(u64) + Send) -> Result<(), Error> {
+        let mut looked_at = 0;
+        let mut ids = self.ids(None, BATCH).await?;
+        while let Some(last) = ids.last().cloned() {
+            for some in ids.chunks(AT_ONCE) {
+                let swept = join_all(some.iter().map(|id| self.settle(id))).await;
+                swept.into_iter().collect::<Result<Vec<_>, _>>()?;
+                looked_at += some.len() as u64;
+                progress(looked_at);
+            }
+            ids = self.ids(Some(&last), BATCH).await?;
+        }
+        Ok(())
     }
 
     /// Makes the index anew from the manifests alone; `progress` is told how many images were looked at.
@@ -81,7 +102,7 @@ impl Store {
         while let Some(last) = ids.last().cloned() {
             for some in ids.chunks(AT_ONCE) {
                 // All of them have ended before an error is told: none is still at work then.
-                let settled = join_all(some.iter().map(|id| self.settle(id))).await;
+                let settled = join_all(some.iter().map(|id| self.settle_again(id))).await;
                 for (id, settled) in some.iter().zip(settled) {
                     match settled? {
                         Settled::Kept => reindexed.images += 1,
@@ -96,6 +117,26 @@ impl Store {
         }
         reindexed.removed += self.0.index.finish_rebuild().await?;
         Ok(reindexed)
+    }
+
+    /// Settles an image under its lock, to the end even if this future is dropped.
+    ///
+    /// Where others write too, only the row: their leftovers are not ours to look for at every image.
+    async fn settle_again(&self, id: &ImageId) -> Result<Settled, Error> {
+        if !self.has_other_writers() {
+            return self.settle(id).await;
+        }
+        let (store, id) = (self.clone(), id.clone());
+        Self::detached(async move {
+            let _changing = store.0.lock(&id).await;
+            match store.0.manifest(&id).await {
+                Ok(manifest) => store.0.write_row(&id, Some(manifest)).await.map(|_| Settled::Kept),
+                Err(Error::NotFound) => store.0.write_row(&id, None).await.map(|_| Settled::Removed),
+                Err(Error::Corrupt { .. }) => store.0.write_row(&id, None).await.map(|_| Settled::Corrupt),
+                Err(error) => Err(error),
+            }
+        })
+        .await
     }
 
     /// Settles an image under its lock, to the end even if this future is dropped.
@@ -115,8 +156,13 @@ impl Parts {
         match self.manifest(id).await {
             Ok(manifest) => self.keep(&manifest).await,
             Err(Error::NotFound) => {
-                self.blobs.delete_image(id).await?;
-                self.index.settle(id, None).await?;
+                // Another process may be about to store it: then only what is old goes.
+                if self.blobs.has_other_writers() {
+                    self.blobs.retain(id, &[]).await?;
+                } else {
+                    self.blobs.delete_image(id).await?;
+                }
+                self.write_row(id, None).await?;
                 Ok(Settled::Removed)
             }
             Err(Error::Corrupt { .. }) => {
@@ -129,7 +175,7 @@ impl Parts {
 
     async fn keep(&self, manifest: &Manifest) -> Result<Settled, Error> {
         self.retain(manifest).await?;
-        self.index.settle(&manifest.id, Some(manifest)).await?;
+        self.write_row(&manifest.id, Some(manifest.clone())).await?;
         Ok(Settled::Kept)
     }
 }

@@ -15,6 +15,7 @@ use crate::{Error, FileSystem, Query, Totals};
 
 mod adopt;
 mod crash;
+mod shared;
 
 /// A store in a folder, and the folder.
 async fn open() -> (Store, TempDir) {
@@ -311,7 +312,7 @@ async fn what_is_kept_beside_an_image_comes_and_goes_with_its_manifest() {
     commit_new(&store, &fox).await;
     let (wanted, blobs) = with_variant(&fox, "w=64");
     let (amended, file) = (wanted.clone(), blobs[0].clone());
-    let stored = store.amend(&id("fox"), blobs, move |_| Ok(amended)).await.unwrap();
+    let stored = store.amend(&id("fox"), blobs, move |_| Ok(amended.clone())).await.unwrap();
     assert_eq!(stored, wanted);
     assert_eq!(store.blob(&id("fox"), &file.0, file.1.len() as u64).await.unwrap(), file.1);
     assert_eq!(store.read(&id("fox")).await.unwrap(), (wanted.clone(), fox.served()));
@@ -322,7 +323,7 @@ async fn what_is_kept_beside_an_image_comes_and_goes_with_its_manifest() {
         reopen(&root).await
     };
     let bare = fox.manifest.clone();
-    reopened.amend(&id("fox"), Vec::new(), move |_| Ok(bare)).await.unwrap();
+    reopened.amend(&id("fox"), Vec::new(), move |_| Ok(bare.clone())).await.unwrap();
     let gone = reopened.blob(&id("fox"), &file.0, file.1.len() as u64).await;
     assert!(matches!(gone, Err(Error::Corrupt { .. })), "{gone:?}");
     assert_eq!(reopened.manifest(&id("fox")).await.unwrap(), fox.manifest);
@@ -335,11 +336,11 @@ async fn an_amendment_that_is_refused_changes_nothing() {
     commit_new(&store, &fox).await;
     let (wanted, blobs) = with_variant(&fox, "w=64");
     let renamed = Manifest { id: id("hen"), ..fox.manifest.clone() };
-    let missing = store.amend(&id("fox"), Vec::new(), move |_| Ok(wanted)).await;
+    let missing = store.amend(&id("fox"), Vec::new(), move |_| Ok(wanted.clone())).await;
     assert!(matches!(missing, Err(Error::Invalid(_))), "{missing:?}");
     let unnamed = store.amend(&id("fox"), blobs, |manifest| Ok(Manifest { refined: true, ..manifest })).await;
     assert!(matches!(unnamed, Err(Error::Invalid(_))), "{unnamed:?}");
-    assert!(store.amend(&id("fox"), Vec::new(), move |_| Ok(renamed)).await.is_err());
+    assert!(store.amend(&id("fox"), Vec::new(), move |_| Ok(renamed.clone())).await.is_err());
     assert!(matches!(store.amend(&id("hen"), Vec::new(), Ok).await, Err(Error::NotFound)));
     assert!(store.amend(&id("fox"), Vec::new(), |_| Err(Error::NotFound)).await.is_err());
     assert_eq!(store.manifest(&id("fox")).await.unwrap(), fox.manifest);

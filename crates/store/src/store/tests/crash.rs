@@ -10,11 +10,11 @@ use bytes::Bytes;
 use orbit_model::{BlobName, ImageId, Manifest};
 
 use super::*;
-use crate::{BlobStore, Deleted, File, ImageIndex, Page, PutMode, Sqlite};
+use crate::{BlobStore, Deleted, File, ImageIndex, Page, PutMode, Sqlite, Version};
 
 /// What the step does that blows a fuse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Blow {
+pub(super) enum Blow {
     /// It is not done, nor is anything after it.
     Early,
     /// It is done, and nothing after it.
@@ -25,22 +25,22 @@ enum Blow {
 
 /// Lets a number of writing calls pass, and then blows.
 #[derive(Debug, Clone)]
-struct Fuse {
+pub(super) struct Fuse {
     left: Arc<AtomicUsize>,
     blow: Blow,
 }
 
 impl Fuse {
     /// Blows at the given writing call, counted from 1.
-    fn at(step: usize, blow: Blow) -> Self {
+    pub(super) fn at(step: usize, blow: Blow) -> Self {
         Self { left: Arc::new(AtomicUsize::new(step)), blow }
     }
 
-    fn is_blown(&self) -> bool {
+    pub(super) fn is_blown(&self) -> bool {
         self.left.load(Ordering::SeqCst) == 0
     }
 
-    fn is_dead(&self) -> bool {
+    pub(super) fn is_dead(&self) -> bool {
         self.is_blown() && self.blow != Blow::Once
     }
 
@@ -64,16 +64,28 @@ impl Fuse {
 
 /// A backend behind a fuse.
 #[derive(Debug)]
-struct Fused<B>(B, Fuse);
+pub(super) struct Fused<B>(pub(super) B, pub(super) Fuse);
 
 #[async_trait]
 impl<B: BlobStore> BlobStore for Fused<B> {
-    async fn put(&self, id: &ImageId, file: File<'_>, bytes: Bytes, mode: PutMode) -> Result<(), Error> {
+    async fn put(&self, id: &ImageId, file: File<'_>, bytes: Bytes, mode: PutMode<'_>) -> Result<(), Error> {
         self.1.write(self.0.put(id, file, bytes, mode)).await
     }
 
     async fn get(&self, id: &ImageId, file: File<'_>) -> Result<Bytes, Error> {
         self.1.read(self.0.get(id, file)).await
+    }
+
+    fn has_other_writers(&self) -> bool {
+        self.0.has_other_writers()
+    }
+
+    async fn get_manifest(&self, id: &ImageId) -> Result<(Bytes, Version), Error> {
+        self.1.read(self.0.get_manifest(id)).await
+    }
+
+    async fn discard(&self, id: &ImageId, names: &[&BlobName]) -> Result<(), Error> {
+        self.1.write(self.0.discard(id, names)).await
     }
 
     async fn retain(&self, id: &ImageId, keep: &[&BlobName]) -> Result<Deleted, Error> {
@@ -84,8 +96,8 @@ impl<B: BlobStore> BlobStore for Fused<B> {
         self.1.write(self.0.delete_image(id)).await
     }
 
-    async fn link(&self, from: &ImageId, to: &ImageId, name: &BlobName) -> Result<(), Error> {
-        self.1.write(self.0.link(from, to, name)).await
+    async fn link(&self, from: (&ImageId, &BlobName), to: (&ImageId, &BlobName)) -> Result<(), Error> {
+        self.1.write(self.0.link(from, to)).await
     }
 
     async fn references(&self, id: &ImageId, name: &BlobName) -> Result<u64, Error> {
@@ -261,7 +273,7 @@ async fn an_amendment_that_crashes_leaves_the_image_with_its_variant_or_without(
     let amended = Image { manifest: manifest.clone(), blobs: fox.blobs.clone() };
     let steps = crash_everywhere(&[&fox], &[&amended], async |store: &Store| {
         let manifest = manifest.clone();
-        store.amend(&fox.manifest.id, blobs.clone(), move |_| Ok(manifest)).await.map(|_| ())
+        store.amend(&fox.manifest.id, blobs.clone(), move |_| Ok(manifest.clone())).await.map(|_| ())
     })
     .await;
     assert_eq!(steps, 5, "intent, blob, manifest, what is left over, row");
