@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::harness::fixtures::{photo, tiny};
-use crate::harness::{Answer, Folder, Launch, Raw, Server};
+use crate::harness::{Answer, Events, Folder, Launch, Raw, Server};
 
 const TOKEN: &str = "s3cret-token";
 
@@ -73,6 +73,44 @@ fn with_a_token_only_its_bearer_writes_and_anyone_reads() {
     let elsewhere = [("origin", "https://app.example"), ("host", "images.example")];
     bearer.send("POST", "/images", &elsewhere, Some(&tiny(0))).expect(200);
     bearer.delete("/images/fox").expect(200);
+}
+
+#[test]
+fn events_of_a_thread_are_for_the_bearer_and_who_has_its_ticket() {
+    let (_folder, server) = start();
+    let bearer = server.client.bearing(TOKEN);
+    let concept = json!({ "prompt": "a fox", "size": "64x48" });
+    let job =
+        bearer.post_json("/generations", &json!({ "thread_id": "mine", "concepts": [concept] })).expect(202).json();
+    let ticket = bearer.get("/threads/mine/ticket").expect(200).json();
+    let url = ticket["events"].as_str().unwrap();
+    // A page that was given the URL follows the thread and its jobs, without any header.
+    let told = Events::open(&server.client, url, None).until("concepts_generated");
+    assert!(
+        Events::open(&server.client, job["events"].as_str().unwrap(), None).until("concepts_generated").len()
+            <= told.len()
+    );
+    let of_job = format!("{}/events", job["url"].as_str().unwrap());
+    let query = url.split_once('?').unwrap().1;
+    server.client.get(&format!("{of_job}?{query}&after=$")).expect(204);
+    Events::open(&bearer, "/threads/mine/events", None).until("concepts_generated");
+    let others = bearer.get("/threads/yours/ticket").expect(200).json()["ticket"].as_str().unwrap().to_owned();
+    for path in [
+        "/threads/mine/events",
+        "/threads/mine/ticket",
+        "/threads/yours/events?ticket=",
+        &of_job,
+        "/threads/yours/ticket",
+    ] {
+        let answer = server.client.get(path);
+        answer.expect_problem(401, "unauthorized");
+        assert_eq!(answer.header("www-authenticate"), "Bearer", "{path}");
+    }
+    server.client.get(&format!("/threads/mine/events?ticket={others}")).expect_problem(401, "unauthorized");
+    server.client.get(&format!("/threads/yours/events?{query}")).expect_problem(401, "unauthorized");
+    // A job's name is no leave to hear of it.
+    let state = server.client.get(job["url"].as_str().unwrap()).expect(200).json();
+    assert!(!state["events"].as_str().unwrap().contains("ticket"), "{state}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use orbit_model::Digest;
 use serde_json::{Value, json};
 
 use crate::harness::backend::{GENERATIONS, failure, list, picture, picture_at, stream};
-use crate::harness::{Events, Folder, Gate, Launch, Reply, Scripted, Server, Told, eventually, fixtures};
+use crate::harness::{Events, Folder, Gate, Launch, Raw, Reply, Scripted, Server, Told, eventually, fixtures};
 
 const KEY: &str = "sk-this-is-never-told";
 
@@ -86,6 +86,12 @@ fn a_backend_cannot_have_the_inside_fetched() {
     assert_eq!((&*told.name, inside.connections()), ("concept_failed", 0), "{}", told.data);
 }
 
+/// Why an image did not come, as only who may write is told.
+fn own_words(server: &Server, told: &Told) -> String {
+    let job = server.client.get(&format!("/generations/{}", told.data["job"].as_str().unwrap())).expect(200).json();
+    job["images"][0]["error"]["message"].as_str().unwrap_or_default().to_owned()
+}
+
 #[test]
 fn a_failure_is_told_for_what_it_is_and_the_key_never() {
     let (folder, backend) = (Folder::new(), Scripted::start());
@@ -106,7 +112,7 @@ fn a_failure_is_told_for_what_it_is_and_the_key_never() {
     for (place, (reply, code, message)) in cases.into_iter().enumerate() {
         backend.on(GENERATIONS, reply);
         let told = draw(&server, &format!("t{place}"));
-        let said = told.data["message"].as_str().unwrap_or_default();
+        let said = own_words(&server, &told);
         assert_eq!((&*told.name, &told.data["code"]), ("concept_failed", &json!(code)), "{message}: {}", told.data);
         assert!(said.contains(message) && !said.contains(KEY), "{said}");
     }
@@ -127,6 +133,24 @@ fn a_backend_that_takes_too_long_is_given_up_and_one_that_nobody_waits_for_is_le
     let left = backend.abandoned(GENERATIONS);
     server.client.delete(job["url"].as_str().unwrap()).expect(200);
     eventually("the connection's end", || (backend.abandoned(GENERATIONS) > left).then_some(()));
+}
+
+#[test]
+fn a_picture_is_not_drawn_for_somebody_who_has_left_through_an_edge_or_not() {
+    let (folder, backend) = (Folder::new(), Scripted::start());
+    backend.on(GENERATIONS, picture(&fixtures::tiny(1)).hold(&Gate::closed()));
+    let server = with_backend(&folder, &backend, &[]);
+    let edge = Launch::edge(&server.url()).start();
+    for (place, address) in [server.address, edge.address].into_iter().enumerate() {
+        let body = json!({ "prompt": format!("a fox {place}") }).to_string();
+        let head = format!("host: {address}\r\ncontent-type: application/json\r\ncontent-length: {}", body.len());
+        let mut raw = Raw::connect(address);
+        raw.send(format!("POST /v1/images/generations HTTP/1.1\r\n{head}\r\n\r\n{body}"));
+        eventually("the request", || (backend.count(GENERATIONS) == place + 1).then_some(()));
+        assert_eq!(backend.abandoned(GENERATIONS), place);
+        drop(raw);
+        eventually("the connection's end", || (backend.abandoned(GENERATIONS) == place + 1).then_some(()));
+    }
 }
 
 #[test]
@@ -173,7 +197,8 @@ fn a_program_that_fails_is_told_by_its_last_words() {
     let server = Launch::serve(&folder).words(&["--command-model", model]).start();
     let told = draw(&server, "t");
     assert_eq!((&*told.name, &told.data["code"]), ("concept_failed", &json!("generator_failed")));
-    assert!(told.data["message"].as_str().unwrap().contains("no GPU"), "{}", told.data);
+    assert!(own_words(&server, &told).contains("no GPU"), "{}", told.data);
+    assert!(!told.data["message"].as_str().unwrap().contains("no GPU"), "{}", told.data);
 }
 
 #[test]

@@ -5,11 +5,14 @@
 
 use std::process::{Command, Stdio};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use orbit_model::Recipe;
 use serde_json::{Value, json};
 
+use crate::harness::backend::{GENERATIONS, failure, list};
 use crate::harness::fixtures::{photo, tiny, trouble};
-use crate::harness::{Client, Events, Folder, Launch, Server, orbit};
+use crate::harness::{Client, Events, Folder, Gate, Launch, Scripted, Server, orbit};
 use crate::marks::{QUERIES, exiftool};
 
 const TOKEN: &str = "s3cret-token";
@@ -64,7 +67,7 @@ fn public(server: &Server, ids: &[String], threads: &[&str]) -> Vec<(String, Str
 fn what_says_how_an_image_was_made_is_found_nowhere_in_public() {
     let (_folder, server, owner) = start();
     let seen_by_events =
-        ["t", "other"].map(|thread| Events::open(&server.client, &format!("/threads/{thread}/events?after=$"), None));
+        ["t", "other"].map(|thread| Events::open(&owner, &format!("/threads/{thread}/events?after=$"), None));
     let texts = [("parameters", &*parameters("CANARY-PARAMETERS", 1)), ("workflow", "{\"a\":\"CANARY-WORKFLOW\"}")];
     let written = orbit_codec::with_text(photo("coffee.png"), &texts).unwrap();
     let comment = |canary: &str| parameters(canary, 4_242_424_242);
@@ -109,6 +112,48 @@ fn what_says_how_an_image_was_made_is_found_nowhere_in_public() {
         for word in ["CANARY", "4242424242", "Negative prompt", "\"recipe\":"] {
             assert!(!place.contains(word) && !text.contains(word), "{word} in {place}: {text}");
         }
+    }
+}
+
+#[test]
+fn what_a_backend_says_and_makes_of_a_prompt_is_for_who_asked_alone() {
+    let (folder, backend, gate) = (Folder::new(), Scripted::start(), Gate::closed());
+    let base = format!("{}/v1", backend.url());
+    let words = ["--log-level", "debug", "--openai-base-url", &*base, "--generation-attempts", "1"];
+    let server = Launch::serve(&folder).token(TOKEN).words(&words).start();
+    let owner = server.client.bearing(TOKEN);
+    let mut told = Events::open(&owner, "/threads/t/events", None);
+    let mut seen = Vec::new();
+    let mut ids = Vec::new();
+    let revised = json!({ "b64_json": BASE64.encode(tiny(1)), "revised_prompt": "CANARY-REVISED" });
+    let replies = [
+        (list(&revised).hold(&gate), "CANARY-REVISED"),
+        (failure(400, "CANARY-REFUSAL"), "CANARY-REFUSAL"),
+        (failure(500, "CANARY-FAILURE"), "CANARY-FAILURE"),
+    ];
+    for (place, (reply, canary)) in replies.into_iter().enumerate() {
+        backend.on(GENERATIONS, reply);
+        let concept = json!({ "prompt": format!("CANARY-PROMPT {place}") });
+        let job =
+            owner.post_json("/generations", &json!({ "thread_id": "t", "concepts": [concept] })).expect(202).json();
+        let (id, url) = (job["images"][0]["id"].as_str().unwrap().to_owned(), job["url"].as_str().unwrap().to_owned());
+        if place == 0 {
+            // While it is drawn, and the image is promised.
+            seen.push(("202".to_owned(), server.client.get(&format!("/api/images/{id}")).expect(202).text()));
+            seen.push(("202".to_owned(), server.client.get(&url).expect(200).text()));
+            gate.open();
+        }
+        seen.extend(told.until("concepts_generated").iter().map(|told| (told.name.clone(), told.data.to_string())));
+        seen.push((url.clone(), server.client.get(&url).expect(200).text()));
+        let asked = json!({ "prompt": "CANARY-PROMPT", "size": "64x48" });
+        let own = owner.post_json("/v1/images/generations", &asked).text();
+        assert!(own.contains(canary), "who asked is told: {own}");
+        ids.push(id);
+    }
+    seen.extend(public(&server, &ids, &["t"]));
+    seen.push(("the log".to_owned(), server.log()));
+    for (place, text) in &seen {
+        assert!(!place.contains("CANARY") && !text.contains("CANARY"), "{place}: {text}");
     }
 }
 
@@ -189,7 +234,7 @@ fn an_image_is_exported_with_its_prompt_for_the_owner_alone() {
     let body = json!({ "thread_id": "t", "concepts": [{ "prompt": "a hen", "size": "64x48", "seed": 11 }] });
     let job = owner.post_json("/generations", &body).expect(202).json();
     let drawn = job["images"][0]["id"].as_str().unwrap();
-    Events::open(&server.client, "/threads/t/events", None).until("concepts_generated");
+    Events::open(&owner, "/threads/t/events", None).until("concepts_generated");
 
     let to = folder.path().join("exported");
     let ids = ["lifted", "photo", "plain", drawn];

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use orbit_codec::{Encoded, Quality, Terms};
+use orbit_codec::{Effort, Encoded, Quality, Terms};
 use orbit_model::Variant;
 
 use super::worker::{Job, Library, Made};
@@ -20,8 +20,8 @@ pub(crate) enum Encoder {
     First,
     /// Ours, as nobody waits for it: WebP once more.
     Second,
-    /// Ours, as a rendition that is asked for in a format.
-    Rendition(&'static str),
+    /// Ours, as a rendition in a format: while somebody waits for it, or behind.
+    Rendition(&'static str, Effort),
     /// Another's, in a format, with an effort or its default.
     Peer(Library, &'static str, Option<u8>),
 }
@@ -32,7 +32,8 @@ impl Encoder {
         match self {
             Self::First => "Orbit WebP, first pass".to_owned(),
             Self::Second => "Orbit WebP, second pass".to_owned(),
-            Self::Rendition(format) => format!("Orbit {}", spelled(format)),
+            Self::Rendition(format, Effort::First) => format!("Orbit {}, at once", spelled(format)),
+            Self::Rendition(format, Effort::Best) => format!("Orbit {}, behind", spelled(format)),
             Self::Peer(library, format, None) => format!("{} {}", library.label(), spelled(format)),
             Self::Peer(library, format, Some(effort)) => {
                 format!("{} {}, effort {effort}", library.label(), spelled(format))
@@ -61,10 +62,10 @@ impl Encoder {
                 let source = fs::read(source)?;
                 timed(turns, || second(&source, quality))?
             }
-            Self::Rendition(format) => {
+            Self::Rendition(format, effort) => {
                 let source = fs::read(source)?;
                 let variant = variant(&format!("q={quality}&fm={format}"))?;
-                timed(turns, || rendition(&source, &variant))?
+                timed(turns, || rendition(&source, &variant, effort))?
             }
         };
         Ok(Made { bytes, cost })
@@ -82,8 +83,8 @@ pub(crate) fn first(source: &[u8], quality: u8) -> Result<Encoded> {
 }
 
 /// One rendition.
-pub(crate) fn rendition(source: &[u8], variant: &Variant) -> Result<Vec<u8>> {
-    Ok(orbit_codec::transform(source, variant, &Terms::default())?.bytes)
+pub(crate) fn rendition(source: &[u8], variant: &Variant, effort: Effort) -> Result<Vec<u8>> {
+    Ok(orbit_codec::transform(source, variant, &Terms { effort, ..Terms::default() })?.bytes)
 }
 
 fn second(source: &[u8], quality: u8) -> Result<Vec<u8>> {
@@ -111,7 +112,7 @@ mod tests {
     fn a_label_names_what_differs_from_a_default() {
         assert_eq!(Encoder::Peer(Library::Sharp, "webp", None).label(), "sharp WebP");
         assert_eq!(Encoder::Peer(Library::Sharp, "webp", Some(6)).label(), "sharp WebP, effort 6");
-        assert_eq!(Encoder::Rendition("avif").label(), "Orbit AVIF");
+        assert_eq!(Encoder::Rendition("avif", Effort::Best).label(), "Orbit AVIF, behind");
     }
 
     #[test]
@@ -120,7 +121,7 @@ mod tests {
         let path = folder.path().join("picture.png");
         let png = crate::picture::png(64, 4.0, 1).unwrap();
         fs::write(&path, &png).unwrap();
-        for encoder in [Encoder::First, Encoder::Second, Encoder::Rendition("webp")] {
+        for encoder in [Encoder::First, Encoder::Second, Encoder::Rendition("webp", Effort::First)] {
             let made = encoder.encode(&mut Lab::default(), &path, 85, 1).unwrap();
             assert!(made.bytes.len() < png.len() && made.cost.ms > 0.0, "{}", encoder.label());
         }

@@ -77,6 +77,10 @@ impl Edge {
 
     /// Passes a write on, and drops the copies of what it may have changed.
     async fn write(&self, request: Request<Body>, path: &str) -> Result<Response, Error> {
+        if self.config.profile == Profile::Image && self.changed_images(path, None).is_empty() {
+            // No copy can be left behind: a client that leaves takes its request with it, and what is drawn for it alone ends.
+            return self.exchange(self.upstream.as_ref(), request, path).await;
+        }
         let (edge, path) = (self.clone(), path.to_owned());
         let (method, host) = (request.method().clone(), host(request.headers()));
         let work = async move {

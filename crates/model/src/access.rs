@@ -3,13 +3,16 @@
 //! With a token, only who bears it. Without one the server listens on loopback, and only programs of this machine
 //! may write: a request whose `Host` is not a loopback name (DNS rebinding) or that a page of another site sent is
 //! refused. A pure decision on request headers.
+//!
+//! Where there is a token, the events of a thread are for its bearer and for who has the thread's ticket (T-SSE-3). A ticket is what a
+//! page can be given: an `EventSource` sends no headers. It opens one thread and lives as long as the token.
 
 use std::net::IpAddr;
 
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use http::{HeaderMap, Uri};
 
-use crate::Digest;
+use crate::{Digest, ThreadId};
 
 /// The rule, made once at start.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +27,12 @@ pub enum Refusal {
     /// The token is missing or wrong.
     #[error("this needs the header `Authorization: Bearer TOKEN` with the server's token")]
     Unauthorized,
+    /// Neither the token nor the thread's ticket was sent.
+    #[error(
+        "this needs the thread's ticket as `?ticket=`, which `POST /generations` and `GET /threads/{{thread}}/ticket` tell who \
+         bears the token"
+    )]
+    NoTicket,
     /// A page of another site sent the request.
     #[error("a page of another site may not do this; start the server with a token and send it")]
     CrossSite,
@@ -64,6 +73,32 @@ impl Access {
             None => check_local(uri, headers),
         }
     }
+
+    /// What opens the events of a thread to who does not bear the token; `None` where they are open to all.
+    #[must_use]
+    pub fn ticket(&self, thread: &ThreadId) -> Option<String> {
+        self.token.map(|token| ticket(&token, thread).hex())
+    }
+
+    /// Decides whether a request may hear of a thread.
+    ///
+    /// # Errors
+    /// [`Refusal::NoTicket`] where there is a token and neither it nor the thread's ticket was sent.
+    pub fn check_listener(&self, headers: &HeaderMap, thread: &ThreadId, given: Option<&str>) -> Result<(), Refusal> {
+        let Some(token) = &self.token else { return Ok(()) };
+        let bears = bearer(headers).is_some_and(|given| Digest::of(given.as_bytes()).same_as(token));
+        let shows = || {
+            given.is_some_and(|given| {
+                Digest::of(given.as_bytes()).same_as(&Digest::of(ticket(token, thread).hex().as_bytes()))
+            })
+        };
+        if bears || shows() { Ok(()) } else { Err(Refusal::NoTicket) }
+    }
+}
+
+/// Only who knows the token can make it, and it tells nothing of another thread's.
+fn ticket(token: &Digest, thread: &ThreadId) -> Digest {
+    token.key(format!("the events of {thread}").as_bytes())
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -113,6 +148,29 @@ mod tests {
             assert_eq!(check(&access, &[("authorization", wrong), ("host", "localhost")]), Err(Refusal::Unauthorized));
         }
         assert_eq!(check(&access, &[("host", "localhost")]), Err(Refusal::Unauthorized));
+    }
+
+    #[test]
+    fn a_ticket_opens_its_own_thread_and_no_other() {
+        let (access, other) = (Access::with_token("s3cret"), Access::with_token("another"));
+        let [mine, yours] = ["mine", "yours"].map(|thread| thread.parse::<ThreadId>().unwrap());
+        let ticket = access.ticket(&mine).unwrap();
+        let headers = HeaderMap::new();
+        assert_eq!(access.check_listener(&headers, &mine, Some(&ticket)), Ok(()));
+        for (thread, given) in [
+            (&yours, Some(&*ticket)),
+            (&mine, None),
+            (&mine, Some("")),
+            (&mine, Some(&ticket[1..])),
+            (&mine, Some("s3cret")),
+        ] {
+            assert_eq!(access.check_listener(&headers, thread, given), Err(Refusal::NoTicket), "{thread} {given:?}");
+        }
+        assert_eq!(other.check_listener(&headers, &mine, Some(&ticket)), Err(Refusal::NoTicket));
+        let bearing = HeaderMap::from_iter([(AUTHORIZATION, "Bearer s3cret".parse().unwrap())]);
+        assert_eq!(access.check_listener(&bearing, &yours, None), Ok(()));
+        assert_eq!(Access::loopback_only().ticket(&mine), None);
+        assert_eq!(Access::loopback_only().check_listener(&headers, &mine, None), Ok(()));
     }
 
     #[test]

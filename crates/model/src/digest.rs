@@ -27,6 +27,11 @@ impl Digest {
         Self(*blake3::hash(bytes).as_bytes())
     }
 
+    /// Hashes `bytes` with this digest as the key: only who knows it can say the result (BLAKE3, section 2.2).
+    pub(crate) fn key(&self, bytes: &[u8]) -> Self {
+        Self(*blake3::keyed_hash(&self.0, bytes).as_bytes())
+    }
+
     /// The whole digest as 64 lower-case hex digits.
     #[must_use]
     pub fn hex(&self) -> String {

@@ -148,8 +148,22 @@ pub struct Job {
 pub struct JobFailure {
     /// A stable word for programs.
     pub code: String,
-    /// A sentence for people.
+    /// A sentence for people; of a generator it may be its own words, which may quote the prompt.
     pub message: String,
+}
+
+impl JobFailure {
+    /// The failure as anybody may hear of it: without a generator's own words.
+    #[must_use]
+    pub fn public(&self) -> Self {
+        let message = match self.code.as_str() {
+            "refused" => "the generator does not draw this",
+            "generator_failed" => "the generator failed",
+            "generator_busy" => "the generator has too much to do",
+            _ => &self.message,
+        };
+        Self { code: self.code.clone(), message: message.to_owned() }
+    }
 }
 
 /// How far one image of a job has come; at first it is queued.
@@ -216,6 +230,16 @@ mod tests {
         let json = serde_json::to_string(&job).unwrap();
         assert!(json.contains("\"after\":\"5-1\""), "{json}");
         assert_eq!(serde_json::from_str::<QueuedJob>(&json).unwrap(), job);
+    }
+
+    #[test]
+    fn a_generators_own_words_are_not_public() {
+        let failure = |code: &str| JobFailure { code: code.to_owned(), message: "no a fox, please".to_owned() };
+        for code in ["refused", "generator_failed", "generator_busy"] {
+            let public = failure(code).public();
+            assert!(public.code == code && !public.message.contains("fox"), "{public:?}");
+        }
+        assert_eq!(failure("cancelled").public(), failure("cancelled"));
     }
 
     #[test]

@@ -141,7 +141,7 @@ impl IntoResponse for Error {
 /// The answer to a write that may not be.
 pub(crate) fn refused(refusal: Refusal) -> Response {
     match refusal {
-        Refusal::Unauthorized => {
+        Refusal::Unauthorized | Refusal::NoTicket => {
             let mut response = problem(StatusCode::UNAUTHORIZED, "unauthorized", &refusal.to_string());
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             response

@@ -4,37 +4,59 @@
 //! A subscriber keeps its own place in the thread's log and reads on from there, so one that stalls delays nobody
 //! (T-DOS-8), and one that comes back with `Last-Event-ID` loses nothing and sees nothing twice (T-SSE-2). Without a place
 //! it is told first what is retained, then what comes; `?after=$` starts with what comes.
+//!
+//! Where there is a token, each stream asks for it or for the thread's ticket (T-SSE-3).
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::{Query, State};
 use axum::response::sse::{Event as Message, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL};
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode, Uri};
 use orbit_model::{Event, EventId, JobId, ThreadId};
 use orbit_store::EventLog;
 use serde::Deserialize;
+use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::routes::Segment;
-use crate::{Error, Origin};
+use crate::{Error, Origin, error};
 
 /// How often a comment says that the stream is alive: proxies cut silent connections after 30 s.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Events that are read from the log at a time.
 const BATCH: usize = 100;
 
-/// Where to begin.
+/// Where to begin, and by what leave.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Place {
     after: Option<String>,
+    ticket: Option<String>,
+}
+
+/// `GET /threads/{thread}/ticket`: what a page needs to hear of a thread, for who may write.
+pub(crate) async fn ticket(
+    State(origin): State<Origin>,
+    Segment(thread): Segment,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    let thread: ThreadId = thread.parse()?;
+    if let Err(refusal) = origin.0.parts.access.check(&uri, &headers) {
+        return Ok(error::refused(refusal));
+    }
+    let ticket = origin.0.parts.access.ticket(&thread);
+    let events = origin.with_ticket(format!("/threads/{thread}/events"), &thread);
+    Ok(([(CACHE_CONTROL, "no-store")], Json(json!({ "thread_id": thread, "ticket": ticket, "events": events })))
+        .into_response())
 }
 
 pub(crate) async fn of_thread(
@@ -44,6 +66,9 @@ pub(crate) async fn of_thread(
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let thread: ThreadId = thread.parse()?;
+    if let Err(refusal) = origin.0.parts.access.check_listener(&headers, &thread, place.ticket.as_deref()) {
+        return Ok(error::refused(refusal));
+    }
     let news = origin.0.parts.events.subscribe(&thread).await?;
     let position = match given(&headers, place.after.as_deref()) {
         None => None,
@@ -68,6 +93,9 @@ pub(crate) async fn of_job(
             (queued.request.thread_id, queued.after)
         }
     };
+    if let Err(refusal) = origin.0.parts.access.check_listener(&headers, &thread, place.ticket.as_deref()) {
+        return Ok(error::refused(refusal));
+    }
     let news = origin.0.parts.events.subscribe(&thread).await?;
     let position = match given(&headers, place.after.as_deref()) {
         None => start,
@@ -88,6 +116,16 @@ fn given<'a>(headers: &'a HeaderMap, after: Option<&'a str>) -> Option<&'a str> 
 }
 
 impl Origin {
+    /// The URL of a thread's or a job's events with the ticket that opens it, where it needs one.
+    pub(crate) fn with_ticket(&self, mut url: String, thread: &ThreadId) -> String {
+        if let Some(ticket) = self.0.parts.access.ticket(thread) {
+            url.push(if url.contains('?') { '&' } else { '?' });
+            url.push_str("ticket=");
+            url.push_str(&ticket);
+        }
+        url
+    }
+
     fn stream(
         &self,
         thread: ThreadId,

@@ -24,6 +24,7 @@ impl Origin {
             .route("/generations/{job}", get(jobs::routes::get).delete(jobs::routes::cancel))
             .route("/generations/{job}/events", get(events::of_job))
             .route("/threads/{thread}/events", get(events::of_thread))
+            .route("/threads/{thread}/ticket", get(events::ticket))
             .route("/v1/images/generations", post(openai::routes::generations))
             .route("/v1/images/edits", post(openai::routes::edits))
             .route("/v1/models", get(openai::routes::models))

@@ -9,8 +9,8 @@
 //!
 //! - [`redis`]: what several nodes share in one Redis; never the only copy of anything.
 //!
-//! Errors surface: nothing here is a copy that may be lost. The crate knows neither caches nor HTTP, never reads a
-//! clock, and does all disk work on tokio's blocking threads.
+//! Errors surface: nothing here is a copy that may be lost. The crate knows neither caches nor HTTP, never reads the
+//! wall clock, and does all disk work on tokio's blocking threads.
 
 mod blob;
 mod blocking;

@@ -14,9 +14,9 @@ export interface UrlOptions {
    * Backend origins that serve Orbit's images, as in `https://images.example.com`. Default: any
    * port of `localhost`, `127.0.0.1` and `[::1]`. Paths without a host count in any case.
    */
-  origins?: readonly string[];
+  origins?: readonly string[] | undefined;
   /** What goes before `/api/images/`: an origin or a path. Default: nothing, the page's own origin. */
-  base?: string;
+  base?: string | undefined;
 }
 
 /** An image that a URL names. */

@@ -1,13 +1,44 @@
 /**
  * The wire contract as types: what the server says in metadata, lists, events, jobs, receipts and
- * problems. One type a noun, named as in `contract/` at the project's root, whose golden files the
- * tests hold against these types: a field missing here, or one too many, fails them.
+ * problems. Made of `contract/` by `npm run types`; change it there.
  *
  * Types only: nothing of this file is left at run time.
  */
 
 /** Formats that an image is served in. */
 export type ImageFormat = "webp" | "avif" | "jpeg" | "png";
+
+/** Formats that a rendition may have. */
+export type VariantFormat = "png" | "jpeg" | "webp" | "gif" | "avif";
+
+/** How far a job, or one image of it, has come. */
+export type JobState = "queued" | "running" | "done" | "failed" | "cancelled";
+
+/** The stable codes of a problem. */
+export type ProblemCode =
+  | "not_found"
+  | "invalid"
+  | "conflict"
+  | "too_large"
+  | "busy"
+  | "unsupported"
+  | "unauthorized"
+  | "forbidden"
+  | "timeout"
+  | "unavailable"
+  | "loop"
+  | "pending"
+  | "internal";
+
+/** The stable codes of an image that will not come. */
+export type FailureCode =
+  | ProblemCode
+  | "refused"
+  | "generator_failed"
+  | "generator_busy"
+  | "generator_timeout"
+  | "interrupted"
+  | "cancelled";
 
 /** What stands in for an image until its bytes are there. */
 export interface Placeholder {
@@ -17,6 +48,18 @@ export interface Placeholder {
   data_url: string;
   /** The mean color as `#rrggbb`. */
   color: string;
+}
+
+/** A rendition that was derived from an image. */
+export interface ImageVariant {
+  /** Where a browser loads it from, unless only a signed URL may ask for it. */
+  url: string;
+  format: VariantFormat;
+  /** 1 to 100; 100 where nothing was lost. */
+  quality: number;
+  width: number;
+  height: number;
+  bytes: number;
 }
 
 /** All that is known of an image. */
@@ -53,18 +96,6 @@ export interface ImageMetadata {
   variants: ImageVariant[];
 }
 
-/** A rendition that was derived from an image. */
-export interface ImageVariant {
-  /** Where a browser loads it from, unless only a signed URL may ask for it. */
-  url: string;
-  format: "png" | "jpeg" | "webp" | "gif" | "avif";
-  /** 1 to 100; 100 where nothing was lost. */
-  quality: number;
-  width: number;
-  height: number;
-  bytes: number;
-}
-
 /** Metadata as events carry it: never with a prompt, or what goes with it. */
 export type EventImage = Omit<ImageMetadata, "prompt" | "seed" | "recipe">;
 
@@ -75,8 +106,11 @@ export interface ImageList {
   next_cursor: string | null;
 }
 
-/** How far a job, or one image of it, has come. */
-export type JobState = "queued" | "running" | "done" | "failed" | "cancelled";
+/** Why an image will not come. */
+export interface ImageFailure {
+  code: FailureCode;
+  message: string;
+}
 
 /** One image of a job; its id and URL exist before its bytes do. */
 export interface JobImage {
@@ -86,7 +120,7 @@ export interface JobImage {
   url: string;
   state: JobState;
   /** Why the image will not come; null unless it will not. */
-  error: { code: FailureCode; message: string } | null;
+  error: ImageFailure | null;
 }
 
 /** A batch of concepts that is being made into images. */
@@ -123,30 +157,6 @@ export interface Receipt {
   /** RFC 3339, UTC, in milliseconds. */
   at: string;
 }
-
-/** The stable codes of a problem. */
-export type ProblemCode =
-  | "not_found"
-  | "invalid"
-  | "conflict"
-  | "too_large"
-  | "busy"
-  | "unsupported"
-  | "unauthorized"
-  | "forbidden"
-  | "timeout"
-  | "pending"
-  | "internal";
-
-/** The stable codes of an image that will not come. */
-export type FailureCode =
-  | ProblemCode
-  | "refused"
-  | "generator_failed"
-  | "generator_busy"
-  | "generator_timeout"
-  | "interrupted"
-  | "cancelled";
 
 /** An error's body, `application/problem+json` (RFC 9457). */
 export interface Problem {

@@ -6,18 +6,22 @@
  * None knows the network.
  */
 import { locate, trimBase, type UrlOptions } from "./locate.js";
+import { type Variant, withVariant } from "./variant.js";
 
 /**
- * The edge's URL of an image: `{base}/api/images/{id}`, with the query and without the hash. Any
- * string that names no image of Orbit, or one at the edge already, comes back unchanged.
+ * The edge's URL of an image: `{base}/api/images/{id}`, without the hash, with the query and what a
+ * variant's options lay over it. Any string that names no image of Orbit comes back unchanged, and
+ * so does one at the edge already, unless options ask for a variant.
  */
-export function getProxiedImageUrl(url: string, options: UrlOptions = {}): string {
+export function getProxiedImageUrl(url: string, options: UrlOptions & Variant = {}): string {
   const image = locate(url, options);
   if (!image) return url;
   const base = trimBase(options.base);
-  const needsBase = image.relative && base !== "";
-  if (image.at === "edge" && !needsBase) return url;
-  return `${base}/api/images/${image.id}${image.query}`;
+  const query = withVariant(image.query, options);
+  if (image.at === "edge" && !(image.relative && base !== "")) {
+    return query === image.query ? url : url.trim().replace(/[?#].*$/s, "") + query;
+  }
+  return `${base}/api/images/${image.id}${query}`;
 }
 
 /** True where `url` is an image's URL at the edge. */

@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use orbit_codec::Effort;
 use serde::Serialize;
 
 use super::{Arguments, Goal, QUALITY, goals, kilobytes, versions};
@@ -83,7 +84,7 @@ fn shoot(lab: &mut Lab, picture: &Picture, turns: u32) -> Result<Vec<Shot>> {
 fn ours(source: &Path, turns: u32) -> Result<Made> {
     let source = std::fs::read(source)?;
     let variant = variant(&format!("w={WIDTH}"))?;
-    let (bytes, cost) = timed(turns, || rendition(&source, &variant))?;
+    let (bytes, cost) = timed(turns, || rendition(&source, &variant, Effort::First))?;
     Ok(Made { bytes, cost })
 }
 

@@ -100,7 +100,7 @@ impl Command {
             return Ok(Picture { bytes: Bytes::from(bytes), revised_prompt: None });
         }
         let words = last_line(tail);
-        tracing::warn!(target: "orbit::origin", model = name, %status, words, "a command model drew nothing");
+        tracing::warn!(target: "orbit::origin", model = name, %status, "a command model drew nothing");
         let what = if status.success() { "wrote no picture".to_owned() } else { format!("ended with {status}") };
         let words = if words.is_empty() { words } else { format!(": {words}") };
         Err(Error::Failed(format!("the program of `{name}` {what}{words}")))

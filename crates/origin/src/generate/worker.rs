@@ -297,15 +297,11 @@ async fn end(origin: &Origin, batch: &Batch, index: usize, stored: Result<Manife
             completed,
             image,
         })),
-        Err(Failure { reason: JobFailure { code, message }, .. }) => Event::ConceptFailed(ConceptFailed {
-            thread_id: thread_id.clone(),
-            job: job.clone(),
-            index,
-            total,
-            completed,
-            code,
-            message,
-        }),
+        Err(Failure { reason, .. }) => {
+            let JobFailure { code, message } = reason.public();
+            let (thread_id, job) = (thread_id.clone(), job.clone());
+            Event::ConceptFailed(ConceptFailed { thread_id, job, index, total, completed, code, message })
+        }
     };
     if telling {
         origin.tell(event).await;

@@ -85,7 +85,7 @@ impl Origin {
 /// What is done or was removed since is not found like any other; what failed says why.
 fn not_coming(slot: Slot) -> Error {
     match slot.failure {
-        Some(failure) => Error::NotMade(format!("the image was not made: {}", failure.message)),
+        Some(failure) => Error::NotMade(format!("the image was not made: {}", failure.public().message)),
         None => Error::NotFound("image"),
     }
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
 use http::header::{CACHE_CONTROL, LOCATION};
-use orbit_model::{Job, JobId, JobRequest};
+use http::{HeaderMap, StatusCode, Uri};
+use orbit_model::{Job, JobFailure, JobId, JobRequest};
 use tokio::time::Instant;
 
 use super::Batch;
@@ -23,13 +23,29 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 pub(crate) async fn post(State(origin): State<Origin>, request: Request) -> Result<Response, Error> {
     let request: JobRequest = origin.read_json(request, "the generation request").await?;
     let job = origin.accept_anywhere(request).await?;
+    let job = origin.with_events(job);
     let status = if job.state.is_final() { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, [(LOCATION, job.url.clone())], Json(job)).into_response())
 }
 
-pub(crate) async fn get(State(origin): State<Origin>, Segment(id): Segment) -> Result<Response, Error> {
+/// The ticket to its events and a generator's own words are for who may write: a job's name is no secret.
+pub(crate) async fn get(
+    State(origin): State<Origin>,
+    Segment(id): Segment,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
     let job = origin.job(&id).await?;
+    let may_write = origin.0.parts.access.check(&uri, &headers).is_ok();
+    let job = if may_write { origin.with_events(job) } else { public(job) };
     Ok(([(CACHE_CONTROL, "no-store")], Json(job)).into_response())
+}
+
+fn public(mut job: Job) -> Job {
+    for image in &mut job.images {
+        image.error = image.error.as_ref().map(JobFailure::public);
+    }
+    job
 }
 
 /// Stops what has not been stored yet; what is stored stays.
@@ -42,10 +58,15 @@ pub(crate) async fn cancel(State(origin): State<Origin>, Segment(id): Segment) -
     } else {
         origin.cancel_elsewhere(&id).await?;
     }
-    origin.job(&id).await.map(Json)
+    origin.job(&id).await.map(|job| Json(origin.with_events(job)))
 }
 
 impl Origin {
+    /// A job as it is told to who may hear of it.
+    fn with_events(&self, job: Job) -> Job {
+        Job { events: self.with_ticket(job.events, &job.thread_id), ..job }
+    }
+
     /// A job of this process.
     pub(crate) fn batch(&self, id: &str) -> Result<Option<Arc<Batch>>, Error> {
         let id: JobId = id.parse().ok().ok_or(Error::NotFound("job"))?;

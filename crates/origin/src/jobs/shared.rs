@@ -24,7 +24,7 @@ use tokio::time::Instant;
 
 use super::batch::remembered;
 use super::resume::Told;
-use super::{Batch, Brief};
+use super::{Batch, Brief, MAX_REMEMBERED};
 use crate::nodes::{Nodes, often};
 use crate::{Error, Origin};
 
@@ -42,6 +42,8 @@ pub(crate) struct Shares {
     batches: Mutex<HashMap<JobId, Arc<Batch>>>,
     /// Whether the board was reached in this run.
     reached: AtomicBool,
+    /// Whether this node gives its jobs back, and takes none any more.
+    closed: AtomicBool,
 }
 
 impl Shares {
@@ -251,6 +253,9 @@ impl Origin {
             None => self.0.parts.queue.get(&batch.id).await.ok().flatten(),
         };
         let Some(mut job) = original else { return };
+        if self.0.jobs.shares.closed.load(Ordering::SeqCst) {
+            return;
+        }
         job.slots = batch.slots();
         match nodes.board.adopt(&job, &batch.fingerprint).await {
             Ok(Some(claim)) => {
@@ -322,6 +327,9 @@ impl Origin {
         let Some(nodes) = self.nodes() else { return };
         for batch in self.0.jobs.shares.all() {
             self.save(nodes, &batch).await;
+        }
+        self.0.jobs.shares.closed.store(true, Ordering::SeqCst);
+        for batch in self.0.jobs.shares.all() {
             let held = batch.hold.lock().take();
             if let Some((claim, _)) = held
                 && !batch.open().is_empty()
@@ -339,6 +347,7 @@ impl Origin {
         }
         let unfinished = self.0.parts.queue.unfinished().await?;
         forgotten.retain(|known, _| unfinished.iter().any(|queued| queued.job == *known));
+        let mut is_trimmed = true;
         for queued in unfinished {
             if self.0.jobs.find(&queued.job).is_some() {
                 continue;
@@ -349,6 +358,7 @@ impl Origin {
                     for (index, slot) in posted.job.slots.iter().enumerate() {
                         if queued.slots.get(index) != Some(slot) {
                             self.0.parts.queue.set(&queued.job, index, slot).await?;
+                            is_trimmed = false;
                         }
                     }
                 }
@@ -362,6 +372,9 @@ impl Origin {
                 }
                 Err(_) => self.run_alone(nodes, queued).await?,
             }
+        }
+        if !is_trimmed {
+            self.0.parts.queue.trim(MAX_REMEMBERED).await?;
         }
         Ok(())
     }

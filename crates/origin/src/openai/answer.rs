@@ -76,7 +76,7 @@ pub(super) async fn all(origin: &Origin, batch: &Batch, shown: (Shown, &str)) ->
             let ours = json!({
                 "job": batch.id,
                 "thread_id": batch.thread_id,
-                "events": format!("/generations/{}/events", batch.id),
+                "events": origin.with_ticket(format!("/generations/{}/events", batch.id), &batch.thread_id),
             });
             answer.insert("orbit".to_owned(), ours);
             Ok(Value::Object(answer))

@@ -14,7 +14,7 @@ use crate::Error;
 /// The key.
 pub(super) const STREAM: &str = "orbit:events";
 /// About how many entries it holds.
-const MAX_ENTRIES: usize = 100_000;
+const MAX_ENTRIES: usize = 50_000;
 /// What Redis is known by, until it is flushed.
 const EPOCH: &str = "orbit:epoch";
 /// How many entries are read at a time.

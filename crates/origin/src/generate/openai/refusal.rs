@@ -1,6 +1,6 @@
 //! What the openai backend says where it draws nothing.
 //!
-//! Its message goes to the caller, cut short and without the key, which some servers repeat.
+//! Its message goes to the caller, cut short and without the key, which some servers repeat. It is in no log: it may quote the prompt.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub(super) async fn read(answer: Response<Incoming>, key: Option<&str>) -> Error
     let body = Limited::new(body, MAX_BODY).collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let said = serde_json::from_slice(&body).ok().and_then(|json: Value| message(&json, key));
     let message = said.unwrap_or_else(|| format!("the backend answered with status {}", head.status.as_u16()));
-    tracing::warn!(target: "orbit::origin", status = head.status.as_u16(), said = message, "the openai backend drew nothing");
+    tracing::warn!(target: "orbit::origin", status = head.status.as_u16(), "the openai backend drew nothing");
     judge(head.status, &head.headers, message)
 }
 

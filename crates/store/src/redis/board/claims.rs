@@ -134,12 +134,15 @@ impl Board {
         let mut end = script::END.key(job_key(&claim.job));
         end.arg(&claim.fence).arg(json).arg(MEMORY);
         let was_held: bool = self.0.connection.run(&end).await?;
-        if was_held {
-            self.0.forget(&inflight_key(fingerprint), claim.job.as_str()).await?;
-            if has_all {
-                let done = done_key(fingerprint);
-                let _: Value = self.0.ask(cmd("SET").arg(done).arg(claim.job.as_str()).arg("EX").arg(MEMORY)).await?;
-            }
+        if !was_held {
+            // Its entry is another's by now.
+            self.drop_claim(claim);
+            return Ok(());
+        }
+        self.0.forget(&inflight_key(fingerprint), claim.job.as_str()).await?;
+        if has_all {
+            let done = done_key(fingerprint);
+            let _: Value = self.0.ask(cmd("SET").arg(done).arg(claim.job.as_str()).arg("EX").arg(MEMORY)).await?;
         }
         self.0.let_go(&claim.job).await
     }
@@ -150,9 +153,11 @@ impl Board {
     /// [`Error::Unavailable`]: then others take it when the lease has run out.
     pub async fn give_back(&self, claim: &Claim) -> Result<(), Error> {
         let was_held: bool = self.0.connection.run(script::RELEASE.key(job_key(&claim.job)).arg(&claim.fence)).await?;
-        if was_held {
-            self.0.add_entry(&claim.job).await?;
+        if !was_held {
+            self.drop_claim(claim);
+            return Ok(());
         }
+        self.0.add_entry(&claim.job).await?;
         self.0.let_go(&claim.job).await?;
         self.0.events.signal(&Signal::Offered).await;
         Ok(())
