@@ -2,7 +2,7 @@
 //!
 //! - [`Jobs`]: the book of all that this process works on or remembers; a request equal to one in flight joins it, and what does
 //!   not fit into the queue is refused as a whole.
-//! - `shared`: jobs that any node may run.
+//! - `shared`: jobs that any node may run; `keep` looks after them, `elsewhere` sees those of others.
 //! - `batch`: one job; `turns`: who may draw next; `accept` and `resume`: the two ways in; `pending`: images that are not there
 //!   yet; `routes`: HTTP.
 //!
@@ -10,6 +10,8 @@
 
 mod accept;
 mod batch;
+mod elsewhere;
+mod keep;
 pub(crate) mod pending;
 mod resume;
 pub(crate) mod routes;

@@ -77,6 +77,11 @@ impl Origin {
         // The copies and the threads are told of what is gone, even if the rest could not be removed. Copies may outlive
         // an image that is missing here: they are dropped by name too.
         request.ids = tally.images.iter().chain(&tally.missing).cloned().collect();
+        if let Some(nodes) = self.nodes()
+            && nodes.board.hide(&tally.previews).await.is_err()
+        {
+            tracing::warn!(target: "orbit::origin", "previews may be shown for two minutes, for Redis cannot be reached");
+        }
         // Of previews no more is told: who drops an image from a cache drops them by their names.
         let ids = request.ids.iter().cloned().chain(std::mem::take(&mut tally.previews)).collect();
         let copies = self.0.parts.copies.purge(&PurgeRequest { ids, ..request.clone() }).await;

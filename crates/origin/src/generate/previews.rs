@@ -71,6 +71,11 @@ fn name(id: &ImageId, place: u8) -> Option<ImageId> {
     format!("{id}-preview-{place}").parse().ok()
 }
 
+/// Whether a name is that of a preview.
+pub(crate) fn is_name(name: &ImageId) -> bool {
+    name.as_str().rsplit_once("-preview-").is_some_and(|(_, place)| place.parse::<u8>().is_ok())
+}
+
 fn is_of(name: &ImageId, id: &ImageId) -> bool {
     name.as_str().strip_prefix(id.as_str()).is_some_and(|rest| rest.starts_with("-preview-"))
 }
@@ -85,7 +90,12 @@ impl Origin {
         let memory = orbit_codec::memory::estimate(&orbit_codec::probe(&source, &limits).ok()?, None);
         let work = move || orbit_codec::encode(&source, Quality::new(QUALITY).unwrap_or_default(), &terms);
         let encoded = self.0.pool.run(&place, memory, time, work).await.ok()?.ok()?;
-        self.0.previews.put(name.clone(), Bytes::from(encoded.webp));
+        let webp = Bytes::from(encoded.webp);
+        self.0.previews.put(name.clone(), webp.clone());
+        if let Some(nodes) = self.nodes() {
+            // Without it, it is shown here alone.
+            let _ = nodes.board.show(&name, &webp).await;
+        }
         Some(name)
     }
 }

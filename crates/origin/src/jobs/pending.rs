@@ -15,6 +15,7 @@ use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, RET
 use orbit_model::{ImageId, JobId, JobState, Problem, Slot};
 
 use super::Batch;
+use crate::generate::previews;
 use crate::{Error, Origin};
 
 /// The longest that a request waits.
@@ -47,12 +48,21 @@ impl Origin {
         if let Some(bytes) = self.0.previews.get(id) {
             return Ok(Pending::Answer(preview(bytes)));
         }
+        if let Some(bytes) = self.shown_elsewhere(id).await {
+            return Ok(Pending::Answer(preview(bytes)));
+        }
         let Some((batch, index)) = self.0.jobs.find_image(id) else { return self.elsewhere(id, wait).await };
         match self.wait(&batch, index, wait).await {
             Slot { state: JobState::Done, .. } => Ok(Pending::Come),
             slot if slot.state.is_final() => Err(not_coming(slot)),
             slot => Ok(Pending::Answer(not_yet(slot.state, &batch.id))),
         }
+    }
+
+    /// A preview of an image that another node draws.
+    async fn shown_elsewhere(&self, name: &ImageId) -> Option<Bytes> {
+        let nodes = self.nodes().filter(|_| previews::is_name(name))?;
+        nodes.board.shown(name).await.ok().flatten().map(Bytes::from)
     }
 
     async fn wait(&self, batch: &Batch, index: usize, time: Duration) -> Slot {

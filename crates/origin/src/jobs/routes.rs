@@ -9,7 +9,6 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, LOCATION};
 use http::{HeaderMap, StatusCode, Uri};
 use orbit_model::{Job, JobFailure, JobId, JobRequest};
-use tokio::time::Instant;
 
 use super::Batch;
 use super::batch::remembered;
@@ -17,7 +16,7 @@ use crate::routes::Segment;
 use crate::{Error, Origin};
 
 /// How long the answer to a cancellation waits for what it cancels.
-const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
 /// 202 for what will come, 200 for what has come already.
 pub(crate) async fn post(State(origin): State<Origin>, request: Request) -> Result<Response, Error> {
@@ -71,23 +70,6 @@ impl Origin {
     pub(crate) fn batch(&self, id: &str) -> Result<Option<Arc<Batch>>, Error> {
         let id: JobId = id.parse().ok().ok_or(Error::NotFound("job"))?;
         Ok(self.0.jobs.find(&id))
-    }
-
-    /// Stops a job that another node runs, or is to run.
-    async fn cancel_elsewhere(&self, id: &str) -> Result<(), Error> {
-        let id: JobId = id.parse().ok().ok_or(Error::NotFound("job"))?;
-        let Some(nodes) = self.nodes() else { return Ok(()) };
-        if !nodes.board.cancel(&id).await? {
-            return Ok(());
-        }
-        let within = Instant::now() + ANSWER_WITHIN;
-        while let Some(queued) = self.0.parts.queue.get(&id).await?
-            && let Some(open) = queued.slots.iter().position(|slot| !slot.state.is_final())
-            && Instant::now() < within
-        {
-            self.ended_elsewhere(queued, open, within.saturating_duration_since(Instant::now())).await?;
-        }
-        Ok(())
     }
 
     /// The state of a job of this process, or of one that the queue remembers.

@@ -27,6 +27,7 @@ use super::{Connection, Health};
 use crate::Error;
 
 mod claims;
+mod previews;
 mod script;
 
 pub use claims::{Claim, Hold, Taken};

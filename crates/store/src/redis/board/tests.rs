@@ -258,6 +258,17 @@ async fn in_an_outage_the_board_says_so_and_the_queue_knows_what_its_journal_doe
 }
 
 #[tokio::test]
+async fn a_preview_is_shown_at_all_nodes_until_it_is_hidden() {
+    let redis = RedisServer::start();
+    let (a, b) = (member(&redis.url(), LONG).await, member(&redis.url(), LONG).await);
+    let name = id("fox-preview-0");
+    a.board.show(&name, b"\x00\xffwebp").await.unwrap();
+    assert_eq!(b.board.shown(&name).await.unwrap().unwrap(), b"\x00\xffwebp");
+    b.board.hide(std::slice::from_ref(&name)).await.unwrap();
+    assert_eq!(a.board.shown(&name).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn a_lease_is_held_by_one_and_given_back() {
     let redis = RedisServer::start();
     let (a, b) = (Node::start(&redis.url()).await, Node::start(&redis.url()).await);
