@@ -100,8 +100,7 @@ impl Origin {
 
     /// Drops the copies that others have of what is named, and waits until they are gone.
     async fn drop_copies(&self, request: PurgeRequest) -> Result<Purged, Error> {
-        let (told, mut removed) =
-            tokio::join!(self.tell_edges(request.clone()), self.0.parts.copies.purge(&request));
+        let (told, mut removed) = tokio::join!(self.tell_edges(request.clone()), self.0.parts.copies.purge(&request));
         // Behind the edges, for CDNs take their copies from there.
         removed.extend(self.tell_cdns(&request).await);
         Ok(Purged { removed, told: told? })
