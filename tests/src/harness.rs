@@ -7,7 +7,7 @@
 //! - [`backend`]: what a scripted origin answers as a server of the OpenAI Images interface.
 //! - [`RedisServer`]: a real one, which is killed, paused and emptied.
 //! - [`Bucket`]: a real S3 server to keep images in.
-//! - [`Nginx`]: the real one, as a backend or in front of a server.
+//! - [`Nginx`]: the real one, as a backend or in front of a server. [`Varnish`] with xkey, in front of one.
 //! - [`Events`]: a thread's event stream. [`Folder`]: what lies in a data folder. [`fixtures`]: what to upload.
 //!
 //! What every answer has in common is checked here; what is right of a behaviour, the tests know.
@@ -28,6 +28,7 @@ mod raw;
 mod redis;
 mod scripted;
 mod server;
+mod varnish;
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -44,6 +45,7 @@ pub(crate) use self::raw::Raw;
 pub(crate) use self::redis::RedisServer;
 pub(crate) use self::scripted::{Reply, Scripted};
 pub(crate) use self::server::{Launch, Server};
+pub(crate) use self::varnish::Varnish;
 
 /// How long anything may take before a test gives up: far more than it does, on a busy machine too.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);

@@ -2,6 +2,7 @@
 //!
 //! - [`Connection`]: the way to it for everything here; in an outage it says so at once and mends itself.
 //! - [`Listener`]: a socket of its own, for commands that wait in the server.
+//! - [`SharedPurges`]: the log of purges that all origins write and all edges follow.
 //! - [`SharedEvents`], [`Board`] and [`SharedQueue`], [`Leases`]: the events of all nodes, their jobs, and what one node at a time does for
 //!   all.
 //!
@@ -17,6 +18,7 @@ mod link;
 mod listener;
 mod mark;
 mod mend;
+mod purges;
 mod queue;
 mod stream;
 #[cfg(test)]
@@ -27,4 +29,5 @@ pub use connection::{Connection, Health};
 pub use events::{SharedEvents, Signal};
 pub use leases::{Lease, Leases};
 pub use listener::Listener;
+pub use purges::SharedPurges;
 pub use queue::SharedQueue;

@@ -20,15 +20,14 @@ pub(super) struct Shared {
 }
 
 /// The events and jobs of an origin with this journal.
-pub(super) async fn open(flags: &flags::Nodes, journal: Journal) -> Result<Shared> {
-    let Some(url) = &flags.redis_url else {
+pub(super) async fn open(flags: &flags::Nodes, redis: Option<Connection>, journal: Journal) -> Result<Shared> {
+    let Some(connection) = redis else {
         let journal = Arc::new(journal);
         return Ok(Shared { events: Arc::clone(&journal) as Arc<dyn EventLog>, queue: journal, nodes: None });
     };
     if flags.job_lease.is_zero() {
         bail!("the job lease (--job-lease) must be longer than 0s");
     }
-    let connection = Connection::open(url)?;
     let events = SharedEvents::open(journal.clone(), connection.clone(), SystemClock.now()).await?;
     let board = Board::new(connection.clone(), events.clone(), flags.job_lease);
     let leases = Leases::new(connection, events.node());

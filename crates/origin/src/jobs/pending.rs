@@ -12,10 +12,10 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
-use orbit_model::{ImageId, JobId, JobState, Problem, Slot};
+use orbit_model::{ImageId, JobId, JobState, Labels, Problem, Slot};
 
 use super::Batch;
-use crate::generate::previews;
+use crate::image::caching;
 use crate::{Error, Origin};
 
 /// The longest that a request waits.
@@ -46,10 +46,10 @@ impl Origin {
     /// What is answered in place of an image that is not stored.
     pub(crate) async fn pending(&self, id: &ImageId, wait: Duration) -> Result<Pending, Error> {
         if let Some(bytes) = self.0.previews.get(id) {
-            return Ok(Pending::Answer(preview(bytes)));
+            return Ok(Pending::Answer(preview(id, bytes)));
         }
         if let Some(bytes) = self.shown_elsewhere(id).await {
-            return Ok(Pending::Answer(preview(bytes)));
+            return Ok(Pending::Answer(preview(id, bytes)));
         }
         let Some((batch, index)) = self.0.jobs.find_image(id) else { return self.elsewhere(id, wait).await };
         match self.wait(&batch, index, wait).await {
@@ -61,7 +61,7 @@ impl Origin {
 
     /// A preview of an image that another node draws.
     async fn shown_elsewhere(&self, name: &ImageId) -> Option<Bytes> {
-        let nodes = self.nodes().filter(|_| previews::is_name(name))?;
+        let nodes = self.nodes().filter(|_| name.as_str().contains("-preview-"))?;
         nodes.board.shown(name).await.ok().flatten().map(Bytes::from)
     }
 
@@ -113,10 +113,12 @@ fn not_yet(state: JobState, job: &JobId) -> Response {
     (StatusCode::ACCEPTED, headers, axum::Json(problem)).into_response()
 }
 
-fn preview(bytes: Bytes) -> Response {
+fn preview(id: &ImageId, bytes: Bytes) -> Response {
     let headers =
         [(CONTENT_TYPE, "image/webp"), (CACHE_CONTROL, "public, max-age=60"), (ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
-    (headers, bytes).into_response()
+    let mut response = (headers, bytes).into_response();
+    caching::tag(response.headers_mut(), id, &Labels::default());
+    response
 }
 
 #[cfg(test)]

@@ -21,8 +21,7 @@ pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// 202 for what will come, 200 for what has come already.
 pub(crate) async fn post(State(origin): State<Origin>, request: Request) -> Result<Response, Error> {
     let request: JobRequest = origin.read_json(request, "the generation request").await?;
-    let job = origin.accept_anywhere(request).await?;
-    let job = origin.with_events(job);
+    let job = origin.with_events(origin.accept_anywhere(request).await?);
     let status = if job.state.is_final() { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, [(LOCATION, job.url.clone())], Json(job)).into_response())
 }

@@ -84,6 +84,7 @@ async fn watch(shared: &Shared, generation: u64, mut link: Link) {
 /// Asks for a key and not by `PING`: the server that has it must answer, and a cluster that is not whole says so.
 async fn ping(link: &mut Link) -> RedisResult<()> {
     let late = |_| RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
-    let answer = redis::cmd("EXISTS").arg("{orbit}:ping").query_async::<u64>(link);
+    let mut question = redis::cmd("EXISTS");
+    let answer = question.arg("{orbit}:ping").query_async::<u64>(link);
     tokio::time::timeout(ANSWER_TIMEOUT, answer).await.map_err(late)?.map(|_| ())
 }
