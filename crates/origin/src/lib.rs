@@ -5,7 +5,7 @@
 //! - out: `image` (bytes; `variants` derives what is not there), `metadata` (JSON), `recipe` (for the owner), `events` (a thread's stream).
 //! - behind: `background` makes what is served smaller, and variants ahead of time, while nobody waits ([`Origin::tend`]).
 //! - generation: `jobs` (accept, join, cancel, resume), also by `openai` -> `generate` (a [`Generator`] draws, `ingest` stores).
-//! - away: `purge` (truth first, then the [`Copies`], then the receipt).
+//! - away: `purge` (truth first, then the [`Copies`] and the `edges` that follow the log, then [`cdn`], the caches of others; then the receipt).
 //! - `guard` decides who may write; `error` is where HTTP statuses are.
 //!
 //! It is handed its store, event log, generators, fetcher and clock; it reads no environment, and what it asks other servers goes
@@ -13,8 +13,10 @@
 
 mod background;
 mod body;
+pub mod cdn;
 mod config;
 mod copies;
+mod edges;
 mod error;
 mod events;
 pub mod fetch;
@@ -39,10 +41,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use orbit_model::{Access, Clock, ImageId, Manifest};
-use orbit_store::{EventLog, JobQueue, Store};
+use orbit_store::{EventLog, JobQueue, PurgeLog, Store};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use cdn::Cdns;
 pub use config::{Config, Interrupted};
 pub use copies::{Copies, NoCopies};
 pub use error::Error;
@@ -69,8 +72,12 @@ pub struct Parts {
     pub models: Models,
     /// Who fetches images by their URL.
     pub fetcher: Fetcher,
-    /// Who holds copies that a purge must reach.
+    /// What edges of their own are told.
+    pub purges: Arc<dyn PurgeLog>,
+    /// Who holds copies in this process that a purge must reach.
     pub copies: Arc<dyn Copies>,
+    /// The caches of others in front of those.
+    pub cdns: Option<Cdns>,
     /// Who may write.
     pub access: Access,
     /// What time it is.

@@ -2,6 +2,7 @@
 //!
 //! - [`Connection`]: the way to it for everything here; in an outage it says so at once and mends itself.
 //! - [`Listener`]: a socket of its own, for commands that wait in the server.
+//! - [`SharedPurges`]: the log of purges that all origins write and all edges follow.
 //!
 //! Redis is never the only copy: what is in it can be made again from files, and what must reach it while it is away is
 //! noted in the data folder. Keys that one script touches carry the tag `{orbit}`, so that a cluster keeps them together.
@@ -11,8 +12,10 @@ mod connection;
 mod link;
 mod listener;
 mod mend;
+mod purges;
 #[cfg(test)]
 mod tests;
 
 pub use connection::{Connection, Health};
 pub use listener::Listener;
+pub use purges::SharedPurges;

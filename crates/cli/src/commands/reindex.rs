@@ -14,8 +14,9 @@ pub(crate) struct Reindex {
     /// The folder in which images and their index are stored; no server may be running on it
     #[arg(long, env = "ORBIT_DATA_DIR", default_value_os_t = flags::default_data_dir(), value_name = "DIR")]
     data_dir: PathBuf,
-    #[command(flatten)]
-    storage: flags::Storage,
+    /// Where images are kept in place of the data folder
+    #[arg(long, env = "ORBIT_BLOBS", value_name = "URL")]
+    blobs: Option<String>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -26,7 +27,7 @@ impl Reindex {
         let bar =
             ProgressBar::new_spinner().with_style(ProgressStyle::with_template("{spinner} {pos} images {per_sec}")?);
         let result = wiring::block_on(async {
-            let store = wiring::storage::open(&self.data_dir, &self.storage).await?;
+            let store = wiring::storage::open(&self.data_dir, self.blobs.as_deref()).await?;
             anyhow::Ok(store.reindex(|done| bar.set_position(done)).await?)
         })?;
         bar.finish_and_clear();

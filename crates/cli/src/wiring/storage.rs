@@ -7,15 +7,14 @@ use anyhow::{Context, Result, bail};
 use orbit_store::{BlobStore, FileSystem, Objects, Store};
 
 use crate::clock::SystemClock;
-use crate::flags;
 
 /// What the options of a cloud begin with.
 const CLOUDS: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];
 
 /// Opens the store and mends what a crash left behind.
-pub(crate) async fn open(data_dir: &Path, storage: &flags::Storage) -> Result<Store> {
+pub(crate) async fn open(data_dir: &Path, blobs: Option<&str>) -> Result<Store> {
     let explain = || format!("the data folder {}", data_dir.display());
-    let store = match &storage.blobs {
+    let store = match blobs {
         None => Store::open(data_dir).await.with_context(explain)?,
         Some(url) => Store::beside(data_dir, open_blobs(url).await?).await.with_context(explain)?,
     };

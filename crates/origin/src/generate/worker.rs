@@ -186,7 +186,8 @@ impl Origin {
         let url = manifest.id.url("");
         let thumbnail = self.config().thumbnail.map(|width| format!("{url}?w={width}"));
         let paths: Vec<_> = [url].into_iter().chain(thumbnail).collect();
-        let _ = tokio::time::timeout(FILL_TIME, self.0.parts.copies.fill(&paths)).await;
+        let here = tokio::time::timeout(FILL_TIME, self.0.parts.copies.fill(&paths));
+        let _ = tokio::join!(here, self.fill_edges(paths.clone()));
     }
 
     /// Shows a picture that is not finished; one that cannot be shown now is left out, for a better one follows.

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use orbit_model::{Concept, JobFailure, JobRequest, JobState};
+use orbit_model::{Concept, ImageId, JobFailure, JobRequest, JobState};
 use tokio::sync::OwnedMutexGuard;
 
 use super::{Batch, Brief};
-use crate::generate::previews::MAX_PREVIEWS;
 use crate::generate::worker;
 use crate::upload::labels::{MAX_PROMPT, MAX_SHORT};
 use crate::{Error, Origin};
@@ -83,8 +82,8 @@ impl Origin {
         if request.concurrency == Some(0) {
             return Err(Error::Invalid("`concurrency` must be at least 1".to_owned()));
         }
-        if request.partial_images.is_some_and(|previews| previews > MAX_PREVIEWS) {
-            return Err(Error::Invalid(format!("`partial_images` must be from 0 to {MAX_PREVIEWS}")));
+        if request.partial_images.is_some_and(|previews| previews > ImageId::MAX_PREVIEWS) {
+            return Err(Error::Invalid(format!("`partial_images` must be from 0 to {}", ImageId::MAX_PREVIEWS)));
         }
         for (index, concept) in request.concepts.iter().enumerate() {
             check_concept(concept).map_err(|what| Error::Invalid(format!("concept {index}: {what}")))?;

@@ -12,9 +12,10 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
-use orbit_model::{ImageId, JobId, JobState, Problem, Slot};
+use orbit_model::{ImageId, JobId, JobState, Labels, Problem, Slot};
 
 use super::Batch;
+use crate::image::caching;
 use crate::{Error, Origin};
 
 /// The longest that a request waits.
@@ -45,7 +46,7 @@ impl Origin {
     /// What is answered in place of an image that is not stored.
     pub(crate) async fn pending(&self, id: &ImageId, wait: Duration) -> Result<Pending, Error> {
         if let Some(bytes) = self.0.previews.get(id) {
-            return Ok(Pending::Answer(preview(bytes)));
+            return Ok(Pending::Answer(preview(id, bytes)));
         }
         let Some((batch, index)) = self.0.jobs.find_image(id) else { return self.remembered_end(id).await };
         match self.wait(&batch, index, wait).await {
@@ -94,10 +95,12 @@ fn not_yet(state: JobState, job: &JobId) -> Response {
     (StatusCode::ACCEPTED, headers, axum::Json(problem)).into_response()
 }
 
-fn preview(bytes: Bytes) -> Response {
+fn preview(id: &ImageId, bytes: Bytes) -> Response {
     let headers =
         [(CONTENT_TYPE, "image/webp"), (CACHE_CONTROL, "public, max-age=60"), (ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
-    (headers, bytes).into_response()
+    let mut response = (headers, bytes).into_response();
+    caching::tag(response.headers_mut(), id, &Labels::default());
+    response
 }
 
 #[cfg(test)]
