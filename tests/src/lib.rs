@@ -10,6 +10,7 @@
 //! - in a bucket, where several origins keep the same images: `bucket`; from one place to another, and no more than is allowed: `storage`
 //! - when things end badly: `crash`, `shutdown`, `limits`, `disk`, `full`
 //! - away, and never again: `purge`, `edge_purge`, `purge_log`; from caches of others too: `cdn`
+//! - among several origins on one Redis: `nodes`
 //! - how clients connect, and those who dawdle: `connections`, `tls`
 //! - who may: `access`; who looks on: `observe`
 //! - the command line: `cli`, `convert`
@@ -56,6 +57,8 @@ mod limits;
 mod list;
 #[cfg(test)]
 mod marks;
+#[cfg(test)]
+mod nodes;
 #[cfg(test)]
 mod observe;
 #[cfg(test)]

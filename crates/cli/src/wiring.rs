@@ -15,7 +15,8 @@ use orbit_codec::{Limits, Quality};
 use orbit_edge::{Backends, Disk, Pool, ServiceUpstream, Upstream, Upstreams};
 use orbit_model::{Access, EdgeStats, PurgeRequest, Removed};
 use orbit_origin::{Copies, Fetcher, NoCopies, fetch};
-use orbit_store::{EventLimits, EventLog, Journal};
+use orbit_store::redis::Connection;
+use orbit_store::{EventLimits, Journal};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,7 @@ use crate::output;
 use crate::server::{Drain, Handler, Response, ResponseFuture, Server, Signals};
 
 mod cdn;
+mod nodes;
 mod purges;
 pub(crate) mod storage;
 
@@ -241,7 +243,7 @@ pub(crate) fn access(listening: &flags::Listening) -> Result<Access> {
 }
 
 async fn open_origin(flags: &flags::Origin, copies: Arc<dyn Copies>, access: &Access) -> Result<orbit_origin::Origin> {
-    let flags::Origin { data_dir, lending, storage, making } = flags;
+    let flags::Origin { data_dir, lending, nodes, storage, making } = flags;
     let fetcher = Fetcher::new(fetch::Config {
         allow: making.fetch_allow.clone(),
         timeout: making.fetch_timeout,
@@ -251,8 +253,10 @@ async fn open_origin(flags: &flags::Origin, copies: Arc<dyn Copies>, access: &Ac
     let store = storage::open(data_dir, storage.blobs.as_deref()).await?;
     // Behind the lock that the store holds on the folder.
     let journal = Journal::open(&data_dir.join("journal.sqlite"), EventLimits::default()).await;
-    let journal = Arc::new(journal.with_context(|| format!("the journal in {}", data_dir.display()))?);
-    let purges = purges::open(data_dir, lending, None).await?;
+    let journal = journal.with_context(|| format!("the journal in {}", data_dir.display()))?;
+    let redis = nodes.redis_url.as_deref().map(Connection::open).transpose()?;
+    let shared = nodes::open(nodes, redis.clone(), journal).await?;
+    let purges = purges::open(data_dir, lending, redis).await?;
     let cdns = cdn::open(data_dir, making, &fetcher).await?;
     let config = orbit_origin::Config {
         catch_up: store.has_other_writers(),
@@ -263,8 +267,9 @@ async fn open_origin(flags: &flags::Origin, copies: Arc<dyn Copies>, access: &Ac
     };
     let parts = orbit_origin::Parts {
         store,
-        events: Arc::clone(&journal) as Arc<dyn EventLog>,
-        queue: journal,
+        events: shared.events,
+        queue: shared.queue,
+        nodes: shared.nodes,
         models,
         fetcher,
         purges,

@@ -47,7 +47,10 @@ pub struct Following {
 
 impl std::fmt::Debug for Following {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Following").field("name", &self.name).field("is_strict", &self.is_strict).finish_non_exhaustive()
+        f.debug_struct("Following")
+            .field("name", &self.name)
+            .field("is_strict", &self.is_strict)
+            .finish_non_exhaustive()
     }
 }
 

@@ -44,7 +44,8 @@ pub use memory::{EventLimits, MemoryLog};
 pub use objects::Objects;
 pub use outbox::Outbox;
 pub use purges::{
-    Appended, Attendance, Attending, Follower, MemoryPurges, Outbox, PurgeJournal, PurgeLog, RETAINED as RETAINED_PURGES, Reading,
+    Appended, Attendance, Attending, Follower, MemoryPurges, Outbox as PurgeOutbox, PurgeJournal, PurgeLog,
+    RETAINED as RETAINED_PURGES, Reading,
 };
 pub use queue::{JobQueue, MemoryQueue};
 pub use sqlite::Sqlite;

@@ -67,6 +67,7 @@ impl Demo {
             data_dir: data_dir.unwrap_or_default(),
             lending: flags::Lending::default(),
             storage: flags::Storage::default(),
+            nodes: flags::Nodes::none(),
             making: self.making.with_demo_only(),
         };
         let node = wiring::block_on(Node::serve(&origin, &self.edge, &Access::loopback_only(), page::router()))??;

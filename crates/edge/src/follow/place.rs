@@ -59,7 +59,9 @@ impl Kept {
             fs::write(&new, text.to_string()).and_then(|()| fs::rename(&new, &path))
         };
         match tokio::task::spawn_blocking(write).await {
-            Ok(Err(error)) => tracing::warn!(target: "orbit::edge", %error, "the place in the log of purges was not noted"),
+            Ok(Err(error)) => {
+                tracing::warn!(target: "orbit::edge", %error, "the place in the log of purges was not noted")
+            }
             Ok(Ok(())) | Err(_) => {}
         }
     }
