@@ -6,6 +6,7 @@
 //! - [`Scripted`] with its [`Reply`]s and [`Gate`]s: an origin that does what a test tells it to.
 //! - [`backend`]: what a scripted origin answers as a server of the OpenAI Images interface.
 //! - [`Bucket`]: a real S3 server to keep images in.
+//! - [`redis`]: real servers, one or several, which the tests of the store start too.
 //! - [`Nginx`]: the real one, as a backend or in front of a server.
 //! - [`Events`]: a thread's event stream. [`Folder`]: what lies in a data folder. [`fixtures`]: what to upload.
 //!
@@ -22,6 +23,8 @@ mod http2;
 mod nginx;
 mod orbit;
 mod raw;
+#[path = "../../crates/store/src/fixtures/redis.rs"]
+pub(crate) mod redis;
 mod scripted;
 mod server;
 

@@ -8,6 +8,7 @@
 //! - the edge as a cache: `policy`, `parts`, `keys`, `variants_at_edge`, `told`; in a storm `coalesce`; where it is old or the origin fails `stale`
 //! - the edge as a proxy: `pass`, `backends`; behind another one `through_nginx`
 //! - in a bucket, where several origins keep the same images: `bucket`
+//! - with Redis, and when it is away: `shared_index`
 //! - away, and never again: `purge`, `edge_purge`
 //! - when things end badly: `crash`, `shutdown`, `limits`, `disk`
 //! - how clients connect, and those who dawdle: `connections`, `tls`
@@ -76,6 +77,8 @@ mod purge;
 mod restart;
 #[cfg(test)]
 mod serve;
+#[cfg(test)]
+mod shared_index;
 #[cfg(test)]
 mod shutdown;
 #[cfg(test)]
