@@ -7,10 +7,10 @@
 //! - what an image says of itself: `marks`, and to its owner alone: `privacy`; `signed`, with the feature `c2pa` and a binary that has it too
 //! - the edge as a cache: `policy`, `parts`, `keys`, `variants_at_edge`, `told`; in a storm `coalesce`; where it is old or the origin fails `stale`
 //! - the edge as a proxy: `pass`, `backends`; behind another one `through_nginx`
-//! - in a bucket, where several origins keep the same images: `bucket`
-//! - with Redis, and when it is away: `shared_index`
-//! - away, and never again: `purge`, `edge_purge`
-//! - when things end badly: `crash`, `shutdown`, `limits`, `disk`
+//! - in a bucket, where several origins keep the same images: `bucket`; from one place to another, and no more than is allowed: `storage`
+//! - when things end badly: `crash`, `shutdown`, `limits`, `disk`, `full`
+//! - away, and never again: `purge`, `edge_purge`, `purge_log`; from caches of others too: `cdn`
+//! - among several origins on one Redis: `nodes`; their index, and when Redis is away: `shared_index`
 //! - how clients connect, and those who dawdle: `connections`, `tls`
 //! - who may: `access`; who looks on: `observe`
 //! - the command line: `cli`, `convert`
@@ -23,6 +23,8 @@ mod backends;
 mod backends_generation;
 #[cfg(test)]
 mod bucket;
+#[cfg(test)]
+mod cdn;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
@@ -42,6 +44,8 @@ mod edge_purge;
 #[cfg(test)]
 mod fetch;
 #[cfg(test)]
+mod full;
+#[cfg(test)]
 mod generate;
 #[cfg(test)]
 mod harness;
@@ -53,6 +57,8 @@ mod limits;
 mod list;
 #[cfg(test)]
 mod marks;
+#[cfg(test)]
+mod nodes;
 #[cfg(test)]
 mod observe;
 #[cfg(test)]
@@ -74,6 +80,8 @@ mod privacy;
 #[cfg(test)]
 mod purge;
 #[cfg(test)]
+mod purge_log;
+#[cfg(test)]
 mod restart;
 #[cfg(test)]
 mod serve;
@@ -86,6 +94,8 @@ mod shutdown;
 mod signed;
 #[cfg(test)]
 mod stale;
+#[cfg(test)]
+mod storage;
 #[cfg(test)]
 mod through_nginx;
 #[cfg(test)]

@@ -7,7 +7,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use orbit_codec::{Effort, Stop};
-use orbit_model::{Digest, ImageId, Manifest, PurgeRequest, Variant};
+use orbit_model::{Digest, ImageId, Manifest, Variant};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -27,6 +27,8 @@ pub(crate) enum Chore {
     Refine(ImageId),
     /// A resolved variant.
     Derive(ImageId, Variant),
+    /// That somebody has asked for the image.
+    NoteUse(ImageId),
 }
 
 /// What waits to be done.
@@ -84,10 +86,16 @@ impl Background {
 }
 
 impl Origin {
-    /// Does the background work, until the origin stops. To be run once, on a runtime that lives as long as the origin.
+    /// Does the background work, until the origin stops, and tells CDNs what they must know, for as long as it is polled: a purge that
+    /// ends last waits for their word. To be run once, on a runtime that lives as long as the origin.
     pub async fn tend(&self) {
         self.0.jobs.begin_work(&Handle::current());
-        tokio::join!(self.work_off(), self.find_unrefined(), self.catch_up());
+        let told = async {
+            if let Some(cdns) = &self.0.parts.cdns {
+                cdns.tend().await;
+            }
+        };
+        tokio::join!(self.work_off(), self.find_unrefined(), self.catch_up(), self.collect(), self.share(), told);
     }
 
     async fn work_off(&self) {
@@ -130,12 +138,12 @@ impl Origin {
         let (id, done) = match chore {
             Chore::Refine(id) => (id, self.refine(id, stop).await),
             Chore::Derive(id, variant) => (id, self.derive_behind(id, variant, stop).await.map(|()| true)),
+            Chore::NoteUse(id) => (id, self.write_use(id).await.map(|()| false)),
         };
         match done {
             Ok(true) => {
                 // Copies of what stood in for it are shown once more, while the better one is fetched.
-                let request = PurgeRequest { ids: vec![id.clone()], soft: true, ..PurgeRequest::default() };
-                self.0.parts.copies.purge(&request).await;
+                self.outdate_copies_of(id).await;
                 if matches!(chore, Chore::Refine(_)) && self.store().manifest(id).await?.labels.generated {
                     self.0.parts.copies.fill(&[id.url("")]).await;
                 }
@@ -148,10 +156,12 @@ impl Origin {
 
     /// Encodes an image as small as it gets and lets it take its place; tells whether anything changed for readers.
     async fn refine(&self, id: &ImageId, stop: &Stop) -> Result<bool, Error> {
-        let (manifest, source) = self.store().source(id).await?;
-        if manifest.refined {
+        let Some(_lease) = self.turn_behind(&format!("{id}:refined")).await else { return Ok(false) };
+        let manifest = self.store().manifest(id).await?;
+        if manifest.refined || manifest.source.evicted {
             return Ok(false);
         }
+        let (manifest, source) = self.store().source(id).await?;
         let (quality, served) = (self.config().quality, manifest.image.bytes);
         let terms = self.terms(&manifest, Effort::Best, stop.clone());
         let memory = orbit_codec::memory::estimate_refined(&orbit_codec::probe(&source, &terms.limits)?);
@@ -189,7 +199,7 @@ impl Origin {
         let mut query = orbit_store::Query { limit: BATCH, ..orbit_store::Query::default() };
         loop {
             let Some(Ok(page)) = self.0.stopping.run_until_cancelled(self.store().list(&query)).await else { return };
-            let unrefined = page.manifests.into_iter().filter(|manifest| !manifest.refined);
+            let unrefined = page.manifests.into_iter().filter(|manifest| !manifest.refined && !manifest.source.evicted);
             unrefined.for_each(|manifest| self.0.background.add(Chore::Refine(manifest.id)));
             match page.next_cursor {
                 Some(cursor) if self.0.background.len() < MAX_WAITING / 2 => query.cursor = Some(cursor),

@@ -76,7 +76,7 @@ impl Totals {
     /// What one image adds.
     #[must_use]
     pub fn of(manifest: &Manifest) -> Self {
-        let source_bytes = manifest.source.bytes;
+        let source_bytes = manifest.source_bytes();
         Self { images: 1, image_bytes: manifest.stored_bytes().saturating_sub(source_bytes), source_bytes }
     }
 }

@@ -23,12 +23,14 @@ use crate::{BlobStore, Error, File, FileSystem, ImageIndex, Page, Query, Sqlite,
 
 mod adopt;
 mod amend;
+mod bounds;
 mod change;
 mod commit;
 mod erase;
 mod recovery;
 mod tend;
 
+pub use bounds::{Bound, Bounds, Excess, Going};
 pub use commit::{Committed, Expect};
 pub use erase::Erased;
 pub use recovery::{Recovered, Reindexed};

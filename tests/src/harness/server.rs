@@ -18,6 +18,8 @@ pub(crate) struct Launch {
     environment: Vec<(String, String)>,
     /// No file of its may grow beyond this, in blocks of 512 bytes.
     file_limit: Option<u32>,
+    /// The folder that is a disk of its own for this process, in memory, and its size as `mount` reads it.
+    disk: Option<(String, &'static str)>,
 }
 
 impl Launch {
@@ -46,7 +48,7 @@ impl Launch {
     }
 
     fn role(role: &str) -> Self {
-        Self { words: vec![role.to_owned()], environment: Vec::new(), file_limit: None }
+        Self { words: vec![role.to_owned()], environment: Vec::new(), file_limit: None, disk: None }
     }
 
     /// Adds words to the command line.
@@ -75,15 +77,24 @@ impl Launch {
         Self { file_limit: Some(blocks), ..self }
     }
 
+    /// Gives it a disk of this size in the place of a folder; nobody else sees what is on it, and it goes with the process.
+    pub(crate) fn small_disk(self, folder: &Folder, size: &'static str) -> Self {
+        Self { disk: Some((folder.path().to_str().unwrap().to_owned(), size)), ..self }
+    }
+
     /// Adds words unless there is one that begins like this.
     fn unless(self, beginning: &str, words: &[&str]) -> Self {
         if self.words.iter().any(|word| word.starts_with(beginning)) { self } else { self.words(words) }
     }
 
     fn command(&self) -> Command {
-        let mut command = match self.file_limit {
-            None => orbit::command(),
-            Some(blocks) => orbit::command_under(&format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")),
+        let mut command = match (self.file_limit, &self.disk) {
+            (None, None) => orbit::command(),
+            (Some(blocks), _) => orbit::command_under(&format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")),
+            // A namespace of its own, in which anybody may mount.
+            (None, Some((folder, size))) => orbit::command_under(&format!(
+                "exec unshare --map-root-user --mount sh -c 'mount -t tmpfs -o size={size} none {folder} && exec \"$0\" \"$@\"' \"$0\" \"$@\""
+            )),
         };
         command.args(&self.words).envs(self.environment.iter().cloned());
         command
@@ -135,6 +146,14 @@ impl Server {
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
         self.log.text()
+    }
+
+    /// Changes how its own disk is mounted, as in `remount,ro`.
+    pub(crate) fn remount(&self, folder: &Folder, options: &str) {
+        let process = self.child.id().to_string();
+        let words = ["--target", &process, "--user", "--mount", "--preserve-credentials", "mount", "-o", options];
+        let status = Command::new("nsenter").args(words).arg(folder.path()).status();
+        assert!(status.expect("install util-linux, which has nsenter").success(), "mount -o {options}");
     }
 
     /// Asks it to end, and returns at once.

@@ -82,6 +82,7 @@ pub(super) fn manifest(number: u64) -> Manifest {
             format: Format::Png,
             bytes: 1_400_000,
             digest,
+            evicted: false,
         },
         recipe: None,
         image: Rendition {
@@ -100,6 +101,7 @@ pub(super) fn manifest(number: u64) -> Manifest {
             color: "#406080".to_owned(),
         },
         variants: Vec::new(),
+        used_at: None,
     }
 }
 

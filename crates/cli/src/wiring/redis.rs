@@ -16,7 +16,9 @@ pub(crate) async fn connect(url: Option<&str>) -> Result<Option<Connection>> {
     let _ = tokio::time::timeout(PATIENCE, connection.up()).await;
     connection.observe(|health| match health {
         Health::Up => tracing::info!("Redis answers"),
-        Health::Down { reason, .. } => tracing::warn!(%reason, "Redis does not answer: images go on, what is shared waits"),
+        Health::Down { reason, .. } => {
+            tracing::warn!(%reason, "Redis does not answer: images go on, what is shared waits")
+        }
     });
     Ok(Some(connection))
 }

@@ -9,9 +9,10 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, LOCATION};
 use http::{HeaderMap, StatusCode, Uri};
 use orbit_model::{Job, JobFailure, JobId, JobRequest};
+use tokio::time::Instant;
 
+use super::Batch;
 use super::batch::remembered;
-use super::{Batch, Brief};
 use crate::routes::Segment;
 use crate::{Error, Origin};
 
@@ -21,8 +22,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// 202 for what will come, 200 for what has come already.
 pub(crate) async fn post(State(origin): State<Origin>, request: Request) -> Result<Response, Error> {
     let request: JobRequest = origin.read_json(request, "the generation request").await?;
-    let batch = origin.accept(request, Brief::default()).await?;
-    let job = origin.with_events(batch.snapshot(&origin.config().public_base_url));
+    let job = origin.with_events(origin.accept_anywhere(request).await?);
     let status = if job.state.is_final() { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, [(LOCATION, job.url.clone())], Json(job)).into_response())
 }
@@ -54,6 +54,8 @@ pub(crate) async fn cancel(State(origin): State<Origin>, Segment(id): Segment) -
         // What is stored already comes to its end; for that nobody waits long.
         let ends = batch.open().into_iter().map(|index| batch.ended(index));
         let _ = tokio::time::timeout(ANSWER_WITHIN, futures_util::future::join_all(ends)).await;
+    } else {
+        origin.cancel_elsewhere(&id).await?;
     }
     origin.job(&id).await.map(|job| Json(origin.with_events(job)))
 }
@@ -68,6 +70,23 @@ impl Origin {
     pub(crate) fn batch(&self, id: &str) -> Result<Option<Arc<Batch>>, Error> {
         let id: JobId = id.parse().ok().ok_or(Error::NotFound("job"))?;
         Ok(self.0.jobs.find(&id))
+    }
+
+    /// Stops a job that another node runs, or is to run.
+    async fn cancel_elsewhere(&self, id: &str) -> Result<(), Error> {
+        let id: JobId = id.parse().ok().ok_or(Error::NotFound("job"))?;
+        let Some(nodes) = self.nodes() else { return Ok(()) };
+        if !nodes.board.cancel(&id).await? {
+            return Ok(());
+        }
+        let within = Instant::now() + ANSWER_WITHIN;
+        while let Some(queued) = self.0.parts.queue.get(&id).await?
+            && let Some(open) = queued.slots.iter().position(|slot| !slot.state.is_final())
+            && Instant::now() < within
+        {
+            self.ended_elsewhere(queued, open, within.saturating_duration_since(Instant::now())).await?;
+        }
+        Ok(())
     }
 
     /// The state of a job of this process, or of one that the queue remembers.

@@ -1,0 +1,85 @@
+//! A disk that is full, or that may not be written to any more: what is stored is served, nothing is there in part, and what is
+//! removed makes room.
+
+use crate::harness::fixtures::{middling, tiny};
+use crate::harness::{Folder, Launch, Server, eventually};
+
+/// An origin on a disk of its own of 16 MiB.
+fn origin_on_a_small_disk(words: &[&str]) -> (Folder, Server) {
+    let folder = Folder::new();
+    let server = Launch::origin(&folder).words(words).small_disk(&folder, "16m").start();
+    (folder, server)
+}
+
+/// Uploads until there is no room; tells the ids that were stored.
+fn fill(server: &Server) -> Vec<String> {
+    let mut stored = Vec::new();
+    for number in 0..200 {
+        let id = format!("i{number}");
+        let answer = server.client.put(&format!("/images/{id}"), &middling(number));
+        if answer.status != 201 {
+            answer.expect_problem(507, "full");
+            assert!(!stored.is_empty());
+            return stored;
+        }
+        stored.push(id);
+    }
+    panic!("16 MiB took all of it");
+}
+
+fn listed(server: &Server) -> usize {
+    server.client.get("/images?limit=200").expect(200).json()["images"].as_array().unwrap().len()
+}
+
+#[test]
+fn on_a_full_disk_all_that_was_stored_is_served_and_a_removal_makes_room() {
+    let (_folder, server) = origin_on_a_small_disk(&[]);
+    let stored = fill(&server);
+    for id in &stored {
+        let image = server.client.get(&format!("/images/{id}")).expect(200);
+        let meta = server.client.get(&format!("/images/{id}/meta")).expect(200).json();
+        assert_eq!(meta["bytes"].as_u64(), Some(image.body.len() as u64), "{id}");
+    }
+    let refused = format!("/images/i{}", stored.len());
+    server.client.get(&refused).expect_problem(404, "not_found");
+    server.client.get(&format!("/images/{}?w=128", stored[0])).expect(200);
+    for id in stored.iter().take(4) {
+        server.client.delete(&format!("/images/{id}")).expect(200);
+        server.client.get(&format!("/images/{id}")).expect_problem(404, "not_found");
+    }
+    server.client.put(&refused, &middling(stored.len() as u64)).expect(201);
+    assert_eq!(listed(&server), stored.len() - 4 + 1);
+    server.stop();
+}
+
+#[test]
+fn a_disk_that_may_not_be_written_serves_and_refuses_and_is_as_ever_when_it_may() {
+    let (folder, server) = origin_on_a_small_disk(&[]);
+    server.client.put("/images/fox", &middling(1)).expect(201);
+    let before = server.client.get("/images/fox").expect(200);
+    server.remount(&folder, "remount,ro");
+    server.client.put("/images/hen", &tiny(2)).expect_any_problem();
+    server.client.delete("/images/fox").expect_any_problem();
+    assert_eq!(server.client.get("/images/fox").expect(200).body, before.body);
+    server.client.get("/images/fox?w=128").expect(200);
+    assert_eq!(listed(&server), 1);
+    server.remount(&folder, "remount,rw");
+    server.client.put("/images/hen", &tiny(2)).expect(201);
+    server.client.delete("/images/fox").expect(200);
+    server.stop();
+}
+
+#[test]
+fn within_its_bounds_a_small_disk_never_fills() {
+    let words = ["--keep-images", "8MiB", "--evict-images", "--collect-interval", "20ms"];
+    let (_folder, server) = origin_on_a_small_disk(&words);
+    for number in 0..60 {
+        eventually("room for an image", || {
+            let answer = server.client.put(&format!("/images/i{number}"), &middling(number));
+            (answer.status == 201).then_some(())
+        });
+    }
+    server.client.get("/images/i59").expect(200);
+    eventually("old images to go", || (listed(&server) < 60).then_some(()));
+    server.stop();
+}
