@@ -15,7 +15,6 @@ use orbit_codec::{Limits, Quality};
 use orbit_edge::{Backends, Disk, Pool, ServiceUpstream, Upstream, Upstreams};
 use orbit_model::{Access, EdgeStats, PurgeRequest, Removed};
 use orbit_origin::{Copies, Fetcher, NoCopies, fetch};
-use orbit_store::redis::Connection;
 use orbit_store::{EventLimits, Journal};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -29,6 +28,7 @@ use crate::server::{Drain, Handler, Response, ResponseFuture, Server, Signals};
 mod cdn;
 mod nodes;
 mod purges;
+pub(crate) mod redis;
 pub(crate) mod storage;
 
 /// Everything that one process runs.
@@ -250,11 +250,11 @@ async fn open_origin(flags: &flags::Origin, copies: Arc<dyn Copies>, access: &Ac
         max_bytes: making.max_source.as_u64(),
     })?;
     let models = making.generation.models(&fetcher, making.max_source.as_u64())?;
-    let store = storage::open(data_dir, storage.blobs.as_deref()).await?;
+    let redis = redis::connect(nodes.redis_url.as_deref()).await?;
+    let store = storage::open(data_dir, storage.blobs.as_deref(), redis.as_ref()).await?;
     // Behind the lock that the store holds on the folder.
     let journal = Journal::open(&data_dir.join("journal.sqlite"), EventLimits::default()).await;
     let journal = journal.with_context(|| format!("the journal in {}", data_dir.display()))?;
-    let redis = nodes.redis_url.as_deref().map(Connection::open).transpose()?;
     let shared = nodes::open(nodes, redis.clone(), journal).await?;
     let purges = purges::open(data_dir, lending, redis).await?;
     let cdns = cdn::open(data_dir, making, &fetcher).await?;
