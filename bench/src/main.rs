@@ -4,7 +4,7 @@
 //! commit; `figures` then puts the tables into the docs. `bench/README.md` tells how to run them.
 //!
 //! From the top down: `commands` take measurements; `baseline`, `orbit` and `caches` start what is measured (as `peer`s),
-//! `limit` is the least to measure them by; `backend` draws for Orbit, and `exchange` asks and listens; `measure` joins `load` and `cpu`; `trace` replays requests against caches; `lab`
+//! `limit` is the least to measure them by; `backend` draws for Orbit, and `exchange` asks and listens; `measure` joins `load` and `cpu`; `trace` replays requests against caches; `scaling` plans on paper; `lab`
 //! encodes pictures beside other libraries;
 //! `results`, `table`, `plot` and `figures` keep and show what came out.
 
@@ -29,6 +29,7 @@ mod picture;
 mod plot;
 mod resident;
 mod results;
+mod scaling;
 mod scripted;
 mod table;
 mod trace;
@@ -58,6 +59,8 @@ enum Command {
     StoreScale(commands::store_scale::Arguments),
     /// CPU of a hit and its tail, beside nginx, Varnish and the least there is.
     HitCost(commands::hit_cost::Arguments),
+    /// From a DELETE to the receipt that three edges confirm, and purges that race fills.
+    Purge(commands::purge::Arguments),
     /// Many clients at once: fetches that reach the upstream, and the slowest answer, beside nginx and Varnish.
     Storms(commands::storms::Arguments),
     /// Resident memory of an edge over minutes of churn, against its budget.
@@ -92,6 +95,8 @@ enum Command {
     FanOut(commands::fan_out::Arguments),
     /// Backend calls of a hundred equal requests, and the overhead of a hundred different ones.
     GenerateOnce(commands::generate_once::Arguments),
+    /// A plan past this machine: tiers, nodes and cost a month of a billion images, by a model and a simulation.
+    Scaling(commands::scaling::Arguments),
     /// Puts the tables of bench/results/ between the markers in README.md and docs/.
     Figures,
 }
@@ -104,6 +109,7 @@ fn main() -> Result<()> {
         Command::StoreScale(arguments) => commands::store_scale::run(&arguments),
         Command::HitCost(arguments) => commands::hit_cost::run(&arguments),
         Command::Storms(arguments) => commands::storms::run(&arguments),
+        Command::Purge(arguments) => commands::purge::run(&arguments),
         Command::Soak(arguments) => commands::soak::run(&arguments),
         Command::EntryCost(arguments) => commands::entry_cost::run(&arguments),
         Command::Limit(arguments) => limit::run(&arguments),
@@ -117,6 +123,7 @@ fn main() -> Result<()> {
         Command::PixelsServe(arguments) => pixels::serve::run(&arguments),
         Command::PixelsPlaceholder(arguments) => pixels::placeholder::run(&arguments),
         Command::GenerateLatency(arguments) => commands::generate_latency::run(&arguments),
+        Command::Scaling(arguments) => commands::scaling::run(&arguments),
         Command::FanOut(arguments) => commands::fan_out::run(&arguments),
         Command::GenerateOnce(arguments) => commands::generate_once::run(&arguments),
         Command::Figures => commands::figures::run(),

@@ -8,8 +8,9 @@
 //! - the edge as a cache: `policy`, `parts`, `keys`, `variants_at_edge`, `told`; in a storm `coalesce`; where it is old or the origin fails `stale`
 //! - the edge as a proxy: `pass`, `backends`; behind another one `through_nginx`
 //! - in a bucket, where several origins keep the same images: `bucket`; from one place to another, and no more than is allowed: `storage`
-//! - away, and never again: `purge`, `edge_purge`
 //! - when things end badly: `crash`, `shutdown`, `limits`, `disk`, `full`
+//! - away, and never again: `purge`, `edge_purge`, `purge_log`; from caches of others too: `cdn`
+//! - among several origins on one Redis: `nodes`
 //! - how clients connect, and those who dawdle: `connections`, `tls`
 //! - who may: `access`; who looks on: `observe`
 //! - the command line: `cli`, `convert`
@@ -22,6 +23,8 @@ mod backends;
 mod backends_generation;
 #[cfg(test)]
 mod bucket;
+#[cfg(test)]
+mod cdn;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
@@ -55,6 +58,8 @@ mod list;
 #[cfg(test)]
 mod marks;
 #[cfg(test)]
+mod nodes;
+#[cfg(test)]
 mod observe;
 #[cfg(test)]
 mod once;
@@ -74,6 +79,8 @@ mod policy;
 mod privacy;
 #[cfg(test)]
 mod purge;
+#[cfg(test)]
+mod purge_log;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]

@@ -193,11 +193,15 @@ impl Head {
         self.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
     }
 
-    /// The tags in `Cache-Tag` (parted by commas) and `Surrogate-Key` (by spaces).
+    /// The tags in `Cache-Tag` (parted by commas) and `Surrogate-Key` (by spaces); what both say, once.
     pub fn tags(&self) -> impl Iterator<Item = &str> {
-        let lines = ["cache-tag", "surrogate-key"].into_iter().flat_map(|name| self.headers.get_all(name));
-        let words = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split([',', ' ']));
-        words.filter(|word| !word.is_empty())
+        let further = self.words("surrogate-key").filter(|tag| self.words("cache-tag").all(|known| known != *tag));
+        self.words("cache-tag").chain(further)
+    }
+
+    fn words(&self, field: &'static str) -> impl Iterator<Item = &str> {
+        let lines = self.headers.get_all(field).iter().filter_map(|line| line.to_str().ok());
+        lines.flat_map(|line| line.split([',', ' '])).filter(|word| !word.is_empty())
     }
 }
 

@@ -167,12 +167,18 @@ where
 
     fn reason(&self) -> Forward {
         match &self.stored {
-            Some(entry) if entry.head.usable(self.shared.now()) == Use::Fresh => Forward::Request,
+            Some(entry) if self.is_fresh(entry) => Forward::Request,
             Some(_) => Forward::Stale,
             None if self.alone => Forward::Bypass,
             None if self.shared.near.stored(&self.key).is_empty() => Forward::UriMiss,
             None => Forward::VaryMiss,
         }
+    }
+
+    /// Whether only the request asks for what is newer than an entry.
+    fn is_fresh(&self, entry: &Entry) -> bool {
+        let now = self.shared.now();
+        self.shared.lease.covers(&entry.head, now) && entry.head.usable(now) == Use::Fresh
     }
 
     /// Decides what a response means.
@@ -313,6 +319,9 @@ where
     fn stale_on(&self, fault: Fault) -> Option<Arc<Entry>> {
         let entry = self.stored.as_ref()?;
         let now = self.shared.now();
+        if !self.shared.lease.covers(&entry.head, now) {
+            return None;
+        }
         entry.head.put_off(now);
         entry.head.serves_on(fault, now).then(|| Arc::clone(entry))
     }

@@ -1,7 +1,8 @@
 //! An HTTP cache engine: one verb, `cache.get(ask, fetch)`.
 //!
 //! - [`Cache`]: the verb. Fresh -> serve; stale -> serve and revalidate behind; miss -> one caller fetches, the rest
-//!   join it and read the body while it arrives. [`Cache::purge`] takes responses away, also from a fill in flight.
+//!   join it and read the body while it arrives. [`Cache::purge`] takes responses away, also from a fill in flight, and
+//!   [`Cache::lend`] bounds for how long anything may be served without asking.
 //! - [`Entry`]: a stored response, its [`Head`] and its bytes; [`policy`] decides, as pure functions of `now`, what may
 //!   be stored, for how long, and which request it answers.
 //! - [`Tier`]: where entries are kept: [`tier::Memory`], [`tier::Disk`], and [`tier::Noop`], which keeps nothing.
@@ -20,6 +21,7 @@ mod flight;
 mod found;
 mod head;
 mod lead;
+mod lease;
 mod limits;
 pub mod policy;
 mod pump;

@@ -23,6 +23,7 @@ use crate::bypass::Bypass;
 use crate::fill::Reader;
 use crate::flight::{Flight, Flights, Landed, Progress, Role, Route};
 use crate::lead::Lead;
+use crate::lease::Lease;
 use crate::policy::freshness::Use;
 use crate::policy::request::Directives;
 use crate::policy::{Policy, storable};
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     pub(crate) far: Option<Arc<dyn Tier>>,
     pub(crate) flights: Arc<Flights>,
     pub(crate) bypass: Bypass,
+    pub(crate) lease: Lease,
     pub(crate) filling_bytes: Arc<AtomicU64>,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -84,6 +86,7 @@ impl Cache {
             far,
             flights: Arc::default(),
             bypass: Bypass::default(),
+            lease: Lease::default(),
             filling_bytes: Arc::default(),
             clock,
         };
@@ -153,6 +156,9 @@ impl Cache {
         let is_alone = ask.is_personal() || directives.no_store;
         if is_alone || shared.bypass.knows(&route, shared.clock.now()) {
             return shared.alone(&request, &route, fetch).await;
+        }
+        if !shared.lease.runs(shared.clock.now()) {
+            return shared.apart(&request, &route, fetch).await;
         }
         shared.join_or_lead(&request, route, fetch).await
     }
@@ -250,6 +256,16 @@ impl Shared {
         Lead::new(Arc::clone(self), ticket, request, fetch).alone().depart().await
     }
 
+    /// Asks without joining another, whose answer may be of a time before a purge that is not known here.
+    async fn apart<F, R>(self: &Arc<Self>, request: &Request<'_>, route: &Route, fetch: F) -> Result<Found, Error>
+    where
+        F: Fn(Question) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Result<Response<Body>, Error>> + Send + 'static,
+    {
+        let ticket = self.flights.alone(route);
+        Lead::new(Arc::clone(self), ticket, request, fetch).depart().await
+    }
+
     /// Answers a request that must not reach the upstream.
     async fn only_if_cached(self: &Arc<Self>, ask: Ask<'_>, directives: &Directives) -> Result<Found, Error> {
         let entry = self.find_far(ask).await;
@@ -304,7 +320,11 @@ impl Shared {
 
     /// What may be done with an entry now, for a request with these directives.
     pub(crate) fn usable(&self, entry: &Entry, directives: &Directives) -> Use {
-        entry.head.usable_for(directives, self.clock.now())
+        let now = self.clock.now();
+        if !self.lease.covers(&entry.head, now) {
+            return Use::Expired;
+        }
+        entry.head.usable_for(directives, now)
     }
 
     pub(crate) fn wanted<'a>(&'a self, ask: Ask<'a>) -> Wanted<'a> {

@@ -14,12 +14,18 @@ use orbit_origin::fetch::Allowed;
 
 use crate::server;
 
+mod cdn;
 mod generation;
+mod nodes;
+mod purges;
 mod storage;
 mod variants;
 mod workflow;
 
+pub(crate) use cdn::Cdn;
 pub(crate) use generation::Generation;
+pub(crate) use nodes::Nodes;
+pub(crate) use purges::{Following, Lending, PurgeLog};
 pub(crate) use storage::{Keeping, Storage};
 pub(crate) use variants::{Refine, Signing, Variants};
 pub(crate) use workflow::Workflow;
@@ -102,6 +108,10 @@ pub(crate) struct Origin {
     #[arg(long, env = "ORBIT_DATA_DIR", default_value_os_t = default_data_dir(), value_name = "DIR")]
     pub(crate) data_dir: PathBuf,
     #[command(flatten)]
+    pub(crate) lending: Lending,
+    #[command(flatten)]
+    pub(crate) nodes: Nodes,
+    #[command(flatten)]
     pub(crate) storage: Storage,
     #[command(flatten)]
     pub(crate) making: Making,
@@ -133,6 +143,8 @@ pub(crate) struct Making {
     /// What stands before /api/images/ in URLs, as in https://cdn.example.com; empty for the same origin
     #[arg(long, env = "ORBIT_PUBLIC_BASE_URL", default_value = "", value_name = "URL")]
     pub(crate) public_base_url: String,
+    #[command(flatten)]
+    pub(crate) cdn: Cdn,
     #[command(flatten)]
     pub(crate) workflow: Workflow,
     #[command(flatten)]
@@ -211,4 +223,6 @@ pub(crate) struct Fronting {
     /// How often upstreams are checked; 0s never
     #[arg(long, env = "ORBIT_HEALTH_INTERVAL", default_value = "5s", value_parser = humantime::parse_duration, value_name = "TIME")]
     pub(crate) health_interval: Duration,
+    #[command(flatten)]
+    pub(crate) following: Following,
 }

@@ -131,6 +131,33 @@ mod tests {
         assert!(error.contains("ORBIT_COLOUR") && error.contains("ORBIT_DATA_DIR"), "{error}");
     }
 
+    /// What stands in a line of compose.yaml behind a key, as a list of words.
+    fn words(line: &str, key: &str) -> Option<Vec<String>> {
+        serde_json::from_str(line.trim().strip_prefix(key)?).ok()
+    }
+
+    #[test]
+    fn the_compose_file_says_nothing_that_this_program_does_not_know() {
+        let compose = include_str!("../../../compose.yaml");
+        let commands = compose.lines().filter_map(|line| words(line, "command: "));
+        let ours = |words: &Vec<String>| matches!(words[0].as_str(), "origin" | "edge");
+        let mut lines: Vec<Vec<String>> = commands.filter(ours).collect();
+        lines.extend(compose.lines().filter_map(|line| words(line, "test: ")).filter_map(|words| {
+            let orbit = words.iter().position(|word| word == "orbit")?;
+            Some(words[orbit + 1..].to_vec())
+        }));
+        let commands: Vec<&str> = lines.iter().map(|words| words[0].as_str()).collect();
+        assert_eq!(commands, ["origin", "edge", "stats"]);
+        for words in &lines {
+            let line = std::iter::once("orbit").chain(words.iter().map(String::as_str));
+            Cli::command().try_get_matches_from(line).unwrap_or_else(|error| panic!("{words:?}: {error}"));
+        }
+        let names = compose.lines().filter_map(|line| line.trim().split_once(": ")).map(|(name, _)| name.to_owned());
+        let names: Vec<String> = names.filter(|name| name.starts_with(PREFIX)).collect();
+        assert!(names.len() > 3, "{names:?}");
+        check_environment(&Cli::command(), names.into_iter()).unwrap();
+    }
+
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();

@@ -15,7 +15,8 @@ use orbit_codec::{Limits, Quality};
 use orbit_edge::{Backends, Disk, Pool, ServiceUpstream, Upstream, Upstreams};
 use orbit_model::{Access, EdgeStats, PurgeRequest, Removed};
 use orbit_origin::{Copies, Fetcher, NoCopies, fetch};
-use orbit_store::{EventLimits, EventLog, Journal};
+use orbit_store::redis::Connection;
+use orbit_store::{EventLimits, Journal};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,9 @@ use crate::flags;
 use crate::output;
 use crate::server::{Drain, Handler, Response, ResponseFuture, Server, Signals};
 
+mod cdn;
+mod nodes;
+mod purges;
 pub(crate) mod storage;
 
 /// Everything that one process runs.
@@ -35,6 +39,8 @@ pub(crate) struct Node {
     stop: Box<dyn FnOnce() + Send>,
     /// What must end before the process does.
     drain: Drain,
+    /// What is done before the first request is answered.
+    prepare: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// What is done while nobody waits, for as long as the process runs.
     tend: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
@@ -73,7 +79,17 @@ impl Node {
             Box::pin(async move { origin.idle().await })
         });
         let tend = Box::pin(async move { tended.tend().await });
-        Self { handler, stop: Box::new(move || stopped.stop()), drain, tend }
+        let prepare = Box::pin(std::future::ready(()));
+        Self { handler, stop: Box::new(move || stopped.stop()), drain, prepare, tend }
+    }
+
+    /// How an edge that listens there follows its upstream's log of purges.
+    pub(crate) fn following(
+        fronting: &flags::Fronting,
+        listening: &flags::Listening,
+        server: &Server,
+    ) -> Result<Option<orbit_edge::Following>> {
+        purges::following(fronting, listening, server.address()?)
     }
 
     /// The edge alone, in front of the servers at these URLs.
@@ -81,7 +97,7 @@ impl Node {
         edge: &flags::Edge,
         fronting: &flags::Fronting,
         urls: Vec<String>,
-        access: &Access,
+        (access, follow): (&Access, Option<orbit_edge::Following>),
     ) -> Result<Self> {
         let pool = |urls: Vec<String>| -> Result<Arc<dyn Upstream>> {
             Ok(Arc::new(Pool::new(&Upstreams {
@@ -99,16 +115,21 @@ impl Node {
             profile: fronting.profile,
             maps: fronting.map.clone(),
             disk: (disk.max_bytes > 0).then_some(disk),
+            follow,
             ..edge_config(edge)
         };
         let edge = orbit_edge::Edge::new(config, backends, access.clone(), Arc::new(SystemClock))?;
-        let stopped = edge.clone();
-        let handler = Arc::new(Alone(edge));
+        let [stopped, prepared, tended, left] = std::array::from_fn(|_| edge.clone());
+        let drain: Drain = Arc::new(move || {
+            let edge = left.clone();
+            Box::pin(async move { edge.leave().await })
+        });
         Ok(Self {
-            handler,
+            handler: Arc::new(Alone(edge)),
             stop: Box::new(move || stopped.stop()),
-            drain: Arc::new(|| Box::pin(async {})),
-            tend: Box::pin(std::future::ready(())),
+            drain,
+            prepare: Box::pin(async move { prepared.prepare().await }),
+            tend: Box::pin(async move { tended.follow().await }),
         })
     }
 
@@ -126,6 +147,7 @@ impl Node {
         let stop = CancellationToken::new();
         // Before the address is told: whoever has it may send a signal.
         let mut signals = runtime.block_on(async { Signals::listen(server.tls()) })?;
+        runtime.block_on(self.prepare);
         output::line(&format!("listening on {}", server.url()?))?;
         let stopping = stop.clone();
         // Not waited for: what it does ends with the process.
@@ -221,7 +243,7 @@ pub(crate) fn access(listening: &flags::Listening) -> Result<Access> {
 }
 
 async fn open_origin(flags: &flags::Origin, copies: Arc<dyn Copies>, access: &Access) -> Result<orbit_origin::Origin> {
-    let flags::Origin { data_dir, storage, making } = flags;
+    let flags::Origin { data_dir, lending, nodes, storage, making } = flags;
     let fetcher = Fetcher::new(fetch::Config {
         allow: making.fetch_allow.clone(),
         timeout: making.fetch_timeout,
@@ -231,20 +253,28 @@ async fn open_origin(flags: &flags::Origin, copies: Arc<dyn Copies>, access: &Ac
     let store = storage::open(data_dir, storage.blobs.as_deref()).await?;
     // Behind the lock that the store holds on the folder.
     let journal = Journal::open(&data_dir.join("journal.sqlite"), EventLimits::default()).await;
-    let journal = Arc::new(journal.with_context(|| format!("the journal in {}", data_dir.display()))?);
+    let journal = journal.with_context(|| format!("the journal in {}", data_dir.display()))?;
+    let redis = nodes.redis_url.as_deref().map(Connection::open).transpose()?;
+    let shared = nodes::open(nodes, redis.clone(), journal).await?;
+    let purges = purges::open(data_dir, lending, redis).await?;
+    let cdns = cdn::open(data_dir, making, &fetcher).await?;
     let config = orbit_origin::Config {
         catch_up: store.has_other_writers(),
         bounds: storage.keeping.bounds(),
         collect_interval: storage.collect_interval,
+        edge_lease: lending.edge_lease,
         ..origin_config(making)?
     };
     let parts = orbit_origin::Parts {
         store,
-        events: Arc::clone(&journal) as Arc<dyn EventLog>,
-        queue: journal,
+        events: shared.events,
+        queue: shared.queue,
+        nodes: shared.nodes,
         models,
         fetcher,
+        purges,
         copies,
+        cdns,
         access: access.clone(),
         clock: Arc::new(SystemClock),
     };
@@ -277,6 +307,7 @@ fn origin_config(making: &flags::Making) -> Result<orbit_origin::Config> {
         interrupted: workflow.interrupted.into(),
         thumbnail: (workflow.thumbnail > 0).then_some(workflow.thumbnail),
         public_base_url: making.public_base_url.clone(),
+        cdn_max_age: making.cdn.cdn_max_age,
         ..orbit_origin::Config::default()
     })
 }

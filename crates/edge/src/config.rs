@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use orbit_cache::Limits;
 
 use crate::path::Map;
-use crate::{Error, Profile};
+use crate::{Error, Following, Profile};
 
 /// The settings of one edge.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Config {
     pub disk: Option<Disk>,
     /// The bounds of fills.
     pub limits: Limits,
+    /// How it follows its upstream's log of purges; `None` where it does not.
+    pub follow: Option<Following>,
 }
 
 /// The settings of the disk tier.
@@ -42,6 +44,7 @@ impl Default for Config {
             memory_max_images: None,
             disk: None,
             limits: Limits::default(),
+            follow: None,
         }
     }
 }

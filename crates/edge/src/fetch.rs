@@ -16,6 +16,7 @@ use orbit_cache::policy::hop_by_hop;
 use orbit_cache::{Body, Error, Question};
 
 use crate::target::Target;
+use crate::upstream::Affinity;
 use crate::{Edge, Informational, Profile};
 
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
@@ -80,6 +81,9 @@ impl Fetch {
         *request.method_mut() = method;
         *request.uri_mut() = parts.uri.parse().map_err(|error| unavailable(format!("{}: {error}", parts.uri)))?;
         *request.headers_mut() = headers;
+        if parts.edge.follows() {
+            request.extensions_mut().insert(Affinity::of(&parts.uri));
+        }
         if let Some(informational) = &parts.informational {
             request.extensions_mut().insert(informational.clone());
         }

@@ -20,6 +20,7 @@ use orbit_model::{Access, CacheKey, Clock};
 use tokio_util::sync::CancellationToken;
 
 use crate::fetch::Fetch;
+use crate::follow::Follower;
 use crate::loops::Marks;
 use crate::metrics::{Ending, Metrics};
 use crate::path::{self, PUBLIC_PREFIX};
@@ -45,6 +46,8 @@ pub struct Parts {
     pub(crate) marks: Marks,
     pub(crate) metrics: Metrics,
     pub(crate) started: Instant,
+    /// Its part in the upstream's log of purges; `None` where it follows none.
+    pub(crate) follower: Option<Follower>,
     /// Cancelled once, at shutdown: event streams that pass through end.
     pub(crate) stopping: CancellationToken,
 }
@@ -115,7 +118,8 @@ impl Edge {
             }
         };
         let cache = Cache::new(config.profile.policy(), config.limits.clone(), near, far, Arc::clone(&clock));
-        Ok(Self(Arc::new(Parts {
+        let follower = Follower::new(&config);
+        let edge = Self(Arc::new(Parts {
             cache,
             upstream,
             app,
@@ -125,8 +129,11 @@ impl Edge {
             marks: Marks::new(),
             metrics: Metrics::default(),
             started: Instant::now(),
+            follower,
             stopping: CancellationToken::new(),
-        })))
+        }));
+        edge.begin_following();
+        Ok(edge)
     }
 
     /// Ends the event streams that pass through, so that a graceful shutdown has an end.
@@ -316,6 +323,10 @@ impl Edge {
         {
             return response;
         }
+        if is_of_the_log(request.uri().path()) {
+            // Whoever fetches from here would be told of a purge before this edge has done it.
+            return self.refuse(Error::NotFound).map(Body::into);
+        }
         match self.refusal_of_next(&request) {
             Some(refusal) => self.pass_on_or_refuse(request, refusal).await,
             None => self.pass_on(request).await,
@@ -328,6 +339,11 @@ impl Edge {
         self.metrics.record(Ending::own("error", response.status()));
         response
     }
+}
+
+/// Whether a path is that of an edge which follows a log.
+fn is_of_the_log(path: &str) -> bool {
+    path.strip_prefix("/edges/").and_then(|rest| rest.split_once('/')).is_some_and(|(_, what)| what == "purges")
 }
 
 /// The host that a settled request names, in lower case.

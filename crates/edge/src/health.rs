@@ -66,6 +66,7 @@ impl Edge {
             coalesced: sum(&|ending| ending.outcome == "coalesced"),
             passed: sum(&|ending| ending.outcome == "pass"),
             errors: sum(&|ending| ending.outcome == "error"),
+            purge_log: self.follow_stats(),
         }
     }
 

@@ -6,7 +6,7 @@
 //!
 //! - [`Edge`]: the service; [`handler`] reads as the flow of one request.
 //! - [`Upstream`]: where a miss goes, over HTTP ([`Pool`]) or in process ([`ServiceUpstream`]).
-//! - [`purge`]: how copies are taken away.
+//! - [`purge`]: how copies are taken away; [`follow`]: how it hears, from an origin, which must go.
 
 mod answer;
 mod body;
@@ -14,6 +14,7 @@ mod config;
 mod error;
 mod fetch;
 mod fill;
+mod follow;
 mod handler;
 mod health;
 mod informational;
@@ -32,6 +33,7 @@ mod wait;
 pub use body::Body;
 pub use config::{Config, Disk};
 pub use error::Error;
+pub use follow::Following;
 pub use handler::{Backends, Edge};
 pub use informational::Informational;
 pub use path::Map;

@@ -42,7 +42,7 @@ impl Map {
         let key = path.strip_prefix(&*self.to).and_then(|rest| self.key_of_rest(rest));
         let Some(key) = key else { return Vec::new() };
         match ImageId::from_segment(name(&key)) {
-            Ok(id) if self.to == UPSTREAM_PREFIX => keys_of(&id).into(),
+            Ok(id) if self.to == UPSTREAM_PREFIX => keys_of(&id),
             _ => vec![key],
         }
     }
@@ -92,9 +92,10 @@ pub(crate) fn key_of(id: &ImageId) -> CacheKey {
     CacheKey::new(format!("{UPSTREAM_PREFIX}{id}"))
 }
 
-/// The keys of the paths under which an image and its variants may be kept: with and without the extension.
-pub(crate) fn keys_of(id: &ImageId) -> [CacheKey; 2] {
-    [key_of(id), CacheKey::new(format!("{UPSTREAM_PREFIX}{id}.webp"))]
+/// The keys of the paths under which an image, its variants and its previews may be kept: with and without the extension.
+pub(crate) fn keys_of(id: &ImageId) -> Vec<CacheKey> {
+    let names = std::iter::once(id.clone()).chain(id.previews());
+    names.flat_map(|name| [key_of(&name), CacheKey::new(format!("{UPSTREAM_PREFIX}{name}.webp"))]).collect()
 }
 
 /// Adds a rest in its one spelling: an encoded octet that need not be is decoded, the others have upper-case digits
@@ -162,7 +163,7 @@ mod tests {
             assert_eq!(key(&format!("/api/images/{spelling}")).as_ref().map(name), Some("fox"), "{spelling}");
         }
         assert_eq!(key("/api/images/caf%c3%a9").as_ref().map(name), Some("caf%C3%A9"));
-        assert_eq!(keys_of_write("/images/%66ox").len(), 2);
+        assert_eq!(keys_of_write("/images/%66ox").len(), 8, "the image and three previews");
         assert_eq!(keys_of_write("/images/a/b.png")[0].as_str(), "/images/a/b.png");
         assert!(keys_of_write("/purge").is_empty() && keys_of_write("/images/../x").is_empty());
     }

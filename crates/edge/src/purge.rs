@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use http::Request;
 use orbit_cache::tier::Dropped;
 use orbit_cache::{Purge, Purged};
-use orbit_model::{CacheKey, PurgeRequest, Receipt, Removed};
+use orbit_model::{CacheKey, PurgeRequest, Receipt, Removed, tags};
 
 use crate::metrics::Ending;
 use crate::target::Target;
@@ -43,8 +43,8 @@ impl Edge {
             let keys = request.ids.iter().flat_map(path::keys_of);
             let keys = keys.chain(request.paths.iter().flat_map(|path| self.key_of_path(path)));
             keys.for_each(|key| add(self.purge_of(&key)));
-            let threads = request.threads.iter().map(|thread| format!("thread:{thread}"));
-            request.tags.iter().cloned().chain(threads).for_each(|tag| add(Purge::Tag(&tag)));
+            let tags = request.tags.iter().map(|tag| tags::spelled(tag).into_owned());
+            tags.chain(request.threads.iter().map(tags::of_thread)).for_each(|tag| add(Purge::Tag(&tag)));
         }
         totals.into_iter().map(removed).collect()
     }
@@ -123,6 +123,8 @@ impl Edge {
             images: asked.ids,
             missing: Vec::new(),
             removed: Vec::new(),
+            edges: Vec::new(),
+            pending: false,
             soft: asked.soft,
             at: self.clock.now(),
         });
@@ -158,7 +160,7 @@ enum Upstream {
 }
 
 fn removed(Purged { tier, dropped }: Purged) -> Removed {
-    Removed { tier: tier.to_owned(), entries: dropped.entries, bytes: Some(dropped.bytes) }
+    Removed { tier: tier.to_owned(), entries: dropped.entries, bytes: Some(dropped.bytes), failed: None }
 }
 
 async fn read(body: Body) -> Result<Bytes, Error> {

@@ -89,6 +89,9 @@ id_type!(
 );
 
 impl ImageId {
+    /// The most previews by which an image is shown before it is finished.
+    pub const MAX_PREVIEWS: u8 = 3;
+
     /// Names an image after its content: the same digest, style and title give the same id.
     ///
     /// For a generated image, whose bytes do not exist yet, `digest` is that of the job and its place in it.
@@ -112,6 +115,21 @@ impl ImageId {
     /// [`Error::Invalid`] where the rest is not an id.
     pub fn from_segment(segment: &str) -> Result<Self, Error> {
         segment.strip_suffix(".webp").unwrap_or(segment).parse()
+    }
+
+    /// The name of a preview: the image's own with its number behind it, so that it is served and cached as an image. `None` where
+    /// there are no previews of that number, or where the name would be too long.
+    #[must_use]
+    pub fn preview(&self, number: u8) -> Option<Self> {
+        if number >= Self::MAX_PREVIEWS {
+            return None;
+        }
+        format!("{self}-preview-{number}").parse().ok()
+    }
+
+    /// The names of all previews that there may be of this image: they belong to it, and go with it.
+    pub fn previews(&self) -> impl Iterator<Item = Self> {
+        (0..Self::MAX_PREVIEWS).filter_map(|number| self.preview(number))
     }
 
     /// The URL that a browser loads the image from; an empty `public_base` gives a same-origin path.
@@ -166,6 +184,15 @@ mod tests {
         let id = ImageId::for_content(Some("Hero"), Some("Recycle, réuse!"), &digest);
         assert_eq!(id.as_str(), format!("hero_recycle-reuse_{}", digest.short()));
         assert_eq!(ImageId::for_content(None, Some("—"), &digest).as_str(), digest.short());
+    }
+
+    #[test]
+    fn previews_have_names_of_their_own_and_there_are_three() {
+        let fox: ImageId = "fox".parse().unwrap();
+        let names: Vec<_> = fox.previews().map(String::from).collect();
+        assert_eq!(names, ["fox-preview-0", "fox-preview-1", "fox-preview-2"]);
+        assert_eq!((fox.preview(2).unwrap().as_str(), fox.preview(3)), ("fox-preview-2", None));
+        assert_eq!("a".repeat(128).parse::<ImageId>().unwrap().previews().count(), 0);
     }
 
     #[test]

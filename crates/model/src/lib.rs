@@ -7,12 +7,13 @@
 //! - [`Variant`]: a rendition of another size, shape, format or quality, as a URL asks for it and as it is stored.
 //! - [`Preconditions`](conditional) and [`ranges`](range): RFC 9110 as pure functions.
 //! - [`CacheKey`], [`CacheStatus`]: how tiers name a response and say what they did.
-//! - [`access`]: who may write.
-//! - [`Job`], [`Event`], [`Receipt`], [`Stats`], [`Problem`]: what goes over the wire.
+//! - [`access`]: who may write. [`tags`]: what caches further out know an image by.
+//! - [`Job`], [`Event`], [`Receipt`], [`Bulletin`], [`Stats`], [`Problem`]: what goes over the wire.
 //!
 //! No I/O, no async, and no clock: functions take `now`, and [`Clock`] is only the trait.
 
 pub mod access;
+mod bulletin;
 mod cache_key;
 mod cache_status;
 pub mod clock;
@@ -24,6 +25,7 @@ mod event;
 mod format;
 mod id;
 mod job;
+mod letter;
 mod manifest;
 mod metadata;
 mod problem;
@@ -31,9 +33,11 @@ pub mod range;
 mod receipt;
 mod recipe;
 mod stats;
+pub mod tags;
 pub mod variant;
 
 pub use access::Access;
+pub use bulletin::{Bulletin, Notice, Position};
 pub use cache_key::CacheKey;
 pub use cache_status::{CacheStatus, Forward};
 pub use clock::Clock;
@@ -44,12 +48,13 @@ pub use event::{
 pub use format::Format;
 pub use id::{ImageId, JobId, ThreadId};
 pub use job::{Concept, Job, JobFailure, JobImage, JobRequest, JobState, QueuedJob, Slot};
+pub use letter::{Letter, LetterState, Letters};
 pub use manifest::{BlobName, Derived, Labels, Manifest, Placeholder, PrivateFile, Rendition, Source};
 pub use metadata::{Metadata, MetadataPage};
 pub use problem::Problem;
-pub use receipt::{PurgeRequest, Receipt, Removed};
+pub use receipt::{EdgeReceipt, PurgeRequest, Receipt, Removed};
 pub use recipe::Recipe;
-pub use stats::{CodecStats, EdgeStats, JobStats, Stats, StoreStats, TierStats};
+pub use stats::{CodecStats, EdgeStats, FollowStats, JobStats, Stats, StoreStats, TierStats};
 pub use variant::{Query as VariantQuery, Variant};
 
 /// Why a value from outside is not one of our nouns.

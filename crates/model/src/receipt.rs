@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{ImageId, ThreadId};
+use crate::{ImageId, Position, ThreadId};
 
 /// What to remove. The parts add up; an empty request removes nothing and is refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,13 +36,27 @@ impl PurgeRequest {
 /// What one tier or store gave up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Removed {
-    /// `index`, `files`, `memory`, `disk`.
+    /// `index`, `files`, `memory`, `disk`; of a CDN `cdn:` and its kind.
     pub tier: String,
     /// How many entries, rows or files.
     pub entries: u64,
     /// Their size, where the tier knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
+    /// Why it has not confirmed, and what becomes of that; absent where it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
+}
+
+/// What became of a purge at one edge that follows the origin's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EdgeReceipt {
+    /// The edge's name.
+    pub name: String,
+    /// Whether it has done it. One that has not is cut off: it asks before it serves any copy, until it has caught up.
+    pub confirmed: bool,
+    /// How far it had come in the log when this was written.
+    pub position: Option<Position>,
 }
 
 /// The proof that something is gone: written after the last tier has answered.
@@ -54,6 +68,13 @@ pub struct Receipt {
     pub missing: Vec<ImageId>,
     /// What was removed where.
     pub removed: Vec<Removed>,
+    /// The edges that follow the origin's log, in the order of their names.
+    #[serde(default)]
+    pub edges: Vec<EdgeReceipt>,
+    /// Whether the log could not be reached: the purge is noted, and told as soon as it can be. Until then an edge that does reach it
+    /// may serve copies.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pending: bool,
     /// Whether copies were only marked as stale.
     pub soft: bool,
     /// When the last tier had answered.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Position;
+
 /// A server's state at one moment; counters count since its start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stats {
@@ -52,6 +54,23 @@ pub struct EdgeStats {
     pub passed: u64,
     /// Requests that the edge refused or could not answer.
     pub errors: u64,
+    /// How it stands with the origin's log of purges; absent where it is not to follow any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purge_log: Option<FollowStats>,
+}
+
+/// An edge's part in its origin's log of purges.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FollowStats {
+    /// What the edge is called in receipts.
+    pub name: String,
+    /// `following`, or `cut_off`: it asks before it serves; `off` where the upstream has no log, `refused` where it wants another
+    /// token, `unknown` where it has not answered yet.
+    pub state: String,
+    /// How far it has come.
+    pub position: Option<Position>,
+    /// How much longer it may serve copies without asking, in milliseconds.
+    pub lease_ms: u64,
 }
 
 /// One tier.

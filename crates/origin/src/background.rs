@@ -7,7 +7,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use orbit_codec::{Effort, Stop};
-use orbit_model::{Digest, ImageId, Manifest, PurgeRequest, Variant};
+use orbit_model::{Digest, ImageId, Manifest, Variant};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -86,10 +86,16 @@ impl Background {
 }
 
 impl Origin {
-    /// Does the background work, until the origin stops. To be run once, on a runtime that lives as long as the origin.
+    /// Does the background work, until the origin stops, and tells CDNs what they must know, for as long as it is polled: a purge that
+    /// ends last waits for their word. To be run once, on a runtime that lives as long as the origin.
     pub async fn tend(&self) {
         self.0.jobs.begin_work(&Handle::current());
-        tokio::join!(self.work_off(), self.find_unrefined(), self.catch_up(), self.collect());
+        let told = async {
+            if let Some(cdns) = &self.0.parts.cdns {
+                cdns.tend().await;
+            }
+        };
+        tokio::join!(self.work_off(), self.find_unrefined(), self.catch_up(), self.collect(), self.share(), told);
     }
 
     async fn work_off(&self) {
@@ -137,8 +143,7 @@ impl Origin {
         match done {
             Ok(true) => {
                 // Copies of what stood in for it are shown once more, while the better one is fetched.
-                let request = PurgeRequest { ids: vec![id.clone()], soft: true, ..PurgeRequest::default() };
-                self.0.parts.copies.purge(&request).await;
+                self.outdate_copies_of(id).await;
                 if matches!(chore, Chore::Refine(_)) && self.store().manifest(id).await?.labels.generated {
                     self.0.parts.copies.fill(&[id.url("")]).await;
                 }
@@ -151,6 +156,7 @@ impl Origin {
 
     /// Encodes an image as small as it gets and lets it take its place; tells whether anything changed for readers.
     async fn refine(&self, id: &ImageId, stop: &Stop) -> Result<bool, Error> {
+        let Some(_lease) = self.turn_behind(&format!("{id}:refined")).await else { return Ok(false) };
         let manifest = self.store().manifest(id).await?;
         if manifest.refined || manifest.source.evicted {
             return Ok(false);

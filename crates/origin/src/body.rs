@@ -34,15 +34,31 @@ pub(crate) async fn drain(body: Body) {
 impl Origin {
     /// Reads the body of a request as JSON; `what` names it in errors.
     pub(crate) async fn read_json<T: DeserializeOwned>(&self, request: Request, what: &str) -> Result<T, Error> {
-        let reading = Limited::new(request.into_body(), MAX_BYTES).collect();
-        let body: Bytes = match tokio::time::timeout(self.config().body_timeout, reading).await {
-            Ok(Ok(collected)) => collected.to_bytes(),
-            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-                return Err(Error::TooLarge(format!("{what} may be at most {} MiB long", MAX_BYTES >> 20)));
-            }
-            Ok(Err(error)) => return Err(Error::Invalid(format!("{what} broke off: {error}"))),
-            Err(_) => return Err(Error::Timeout),
-        };
+        let body = self.read_bytes(request, what).await?;
         serde_json::from_slice(&body).map_err(|error| Error::Invalid(format!("{what}: {error}")))
+    }
+
+    /// The same where no body at all means the usual.
+    pub(crate) async fn read_json_or_nothing<T>(&self, request: Request, what: &str) -> Result<T, Error>
+    where
+        T: DeserializeOwned + Default,
+    {
+        let body = self.read_bytes(request, what).await?;
+        if body.is_empty() {
+            return Ok(T::default());
+        }
+        serde_json::from_slice(&body).map_err(|error| Error::Invalid(format!("{what}: {error}")))
+    }
+
+    async fn read_bytes(&self, request: Request, what: &str) -> Result<Bytes, Error> {
+        let reading = Limited::new(request.into_body(), MAX_BYTES).collect();
+        match tokio::time::timeout(self.config().body_timeout, reading).await {
+            Ok(Ok(collected)) => Ok(collected.to_bytes()),
+            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+                Err(Error::TooLarge(format!("{what} may be at most {} MiB long", MAX_BYTES >> 20)))
+            }
+            Ok(Err(error)) => Err(Error::Invalid(format!("{what} broke off: {error}"))),
+            Err(_) => Err(Error::Timeout),
+        }
     }
 }

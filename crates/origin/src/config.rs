@@ -8,6 +8,10 @@ use orbit_store::Bounds;
 
 use crate::{Error, Rules};
 
+/// The shortest and the longest lease of an edge: it must outlast a few questions, and a purge may have to wait for it.
+const MIN_EDGE_LEASE: Duration = Duration::from_secs(1);
+const MAX_EDGE_LEASE: Duration = Duration::from_secs(600);
+
 /// The settings of one origin.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -39,6 +43,8 @@ pub struct Config {
     pub body_timeout: Duration,
     /// What stands before `/api/images/{id}` in URLs; empty for the same origin.
     pub public_base_url: String,
+    /// How long caches that act for the origin may keep what lasts; without it as long as browsers.
+    pub cdn_max_age: Option<Duration>,
     /// How many concepts are drawn at once.
     pub generation_workers: usize,
     /// How many more may wait; beyond that jobs are answered 503.
@@ -53,6 +59,9 @@ pub struct Config {
     pub thumbnail: Option<u32>,
     /// What previews may take of memory, in bytes.
     pub preview_bytes: usize,
+    /// How long an edge that follows the log of purges may serve its copies without asking again: so long a purge waits for one
+    /// that is cut off.
+    pub edge_lease: Duration,
     /// Whether all manifests are read at the start, for an index of one's own beside a bucket that others write to.
     pub catch_up: bool,
     /// What the store may hold; beyond that something is let go.
@@ -89,6 +98,7 @@ impl Default for Config {
             max_variants: 64,
             body_timeout: Duration::from_secs(60),
             public_base_url: String::new(),
+            cdn_max_age: None,
             generation_workers: 4,
             max_queued_concepts: 1000,
             generation_timeout: Duration::from_secs(180),
@@ -96,6 +106,7 @@ impl Default for Config {
             interrupted: Interrupted::Retry,
             thumbnail: Some(256),
             preview_bytes: 64 << 20,
+            edge_lease: Duration::from_secs(5),
             catch_up: false,
             bounds: Bounds::default(),
             collect_interval: Duration::from_secs(300),
@@ -123,6 +134,9 @@ impl Config {
             return Err(Error::Invalid(format!(
                 "a width to prebuild must be from 1 to {MAX_SIDE} pixels, not {width}"
             )));
+        }
+        if !(MIN_EDGE_LEASE..=MAX_EDGE_LEASE).contains(&self.edge_lease) {
+            return Err(Error::Invalid("the lease of edges must be from 1 second to 10 minutes".to_owned()));
         }
         let base = &self.public_base_url;
         let url = base.is_empty() || base.starts_with("http://") || base.starts_with("https://");

@@ -6,6 +6,8 @@
 //! 3. Preconditions (304, 412), then a range (206, 416), then the whole.
 //! 4. Headers: validators, caching, CORS, tags for caches further out.
 
+pub(crate) mod caching;
+
 use std::ops::Range;
 
 use axum::body::Body;
@@ -25,17 +27,11 @@ use orbit_model::range::{self, Selection};
 use orbit_model::variant::Target;
 use orbit_model::{Digest, ImageId, Manifest, VariantQuery};
 
+use self::caching::{MAX_AGE, PROVISIONAL, PROVISIONAL_MAX_AGE, lasting};
 use crate::jobs::pending::{self, Pending};
 use crate::routes::Segment;
 use crate::variants::{Found, Shown};
 use crate::{Error, Origin, error};
-
-/// How long an answer is fresh, in seconds; one that something better will take the place of; and what is said of either.
-const MAX_AGE: i64 = 3600;
-const PROVISIONAL_MAX_AGE: i64 = 60;
-const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=3600, immutable");
-const REPLACED: HeaderValue = HeaderValue::from_static("public, max-age=3600");
-const PROVISIONAL: HeaderValue = HeaderValue::from_static("public, max-age=60");
 
 pub(crate) async fn get(
     State(origin): State<Origin>,
@@ -59,6 +55,20 @@ pub(crate) async fn get(
 impl Origin {
     /// Answers with an image, or with what a query makes of it.
     pub(crate) async fn show(
+        &self,
+        id: &ImageId,
+        query: &VariantQuery,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Result<Response, Error> {
+        let mut answered = self.show_either(id, query, method, headers).await;
+        if let (Ok(response), Some(time)) = (&mut answered, self.config().cdn_max_age) {
+            caching::keep_further_out(response.headers_mut(), time);
+        }
+        answered
+    }
+
+    async fn show_either(
         &self,
         id: &ImageId,
         query: &VariantQuery,
@@ -247,19 +257,10 @@ impl<'a> Answer<'a> {
             headers.insert(name, HeaderValue::from_static(value));
         }
         headers.insert(CACHE_CONTROL, self.cache_control.clone());
-        let tag = self.manifest.labels.thread_id.as_ref().map(|thread| format!("thread:{thread}"));
-        for (name, text) in
-            [(LAST_MODIFIED, Some(http_date(self.manifest.created_at))), (HeaderName::from_static("cache-tag"), tag)]
-        {
-            if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
-                headers.insert(name, value);
-            }
+        if let Ok(modified) = HeaderValue::try_from(http_date(self.manifest.created_at)) {
+            headers.insert(LAST_MODIFIED, modified);
         }
+        caching::tag(&mut headers, &self.manifest.id, &self.manifest.labels);
         headers
     }
-}
-
-/// How long an image lasts: what was written once is for ever; of one that was replaced its URL has shown other bytes.
-fn lasting(manifest: &Manifest) -> HeaderValue {
-    if manifest.revision == 1 { IMMUTABLE } else { REPLACED }
 }

@@ -8,7 +8,7 @@
 
 use bytes::Bytes;
 use orbit_codec::{Effort, Encoded, Stop};
-use orbit_model::{BlobName, Digest, Format, ImageId, Labels, Manifest, PurgeRequest, Rendition, Source};
+use orbit_model::{BlobName, Digest, Format, ImageId, Labels, Manifest, Rendition, Source};
 use orbit_store::{Committed, Expect};
 
 use crate::pool::Place;
@@ -116,8 +116,7 @@ impl Origin {
             Committed::Existed(manifest) => return Ok(Stored { manifest: *manifest, is_new: false }),
             Committed::Created => {}
             Committed::Replaced(_) => {
-                let ids = vec![manifest.id.clone()];
-                self.0.parts.copies.purge(&PurgeRequest { ids, ..PurgeRequest::default() }).await;
+                self.drop_copies_of(&manifest.id).await?;
             }
         }
         tracing::info!(target: "orbit::origin", "IMG: ✓ Saved image to filesystem cache: {}", manifest.id);

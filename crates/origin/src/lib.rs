@@ -4,8 +4,9 @@
 //! - in: `upload` (bodies in any form; `fetch` brings what is only named by a URL) -> `ingest` (codec, then store) -> the manifest is the answer.
 //! - out: `image` (bytes; `variants` derives what is not there), `metadata` (JSON), `recipe` (for the owner), `events` (a thread's stream).
 //! - behind: `background` makes what is served smaller, and variants ahead of time, while nobody waits ([`Origin::tend`]).
+//! - among several: `nodes` (shared events, jobs and derivations; without others none of it).
 //! - generation: `jobs` (accept, join, cancel, resume), also by `openai` -> `generate` (a [`Generator`] draws, `ingest` stores).
-//! - away: `purge` (truth first, then the [`Copies`], then the receipt).
+//! - away: `purge` (truth first, then the [`Copies`] and the `edges` that follow the log, then [`cdn`], the caches of others; then the receipt).
 //! - `guard` decides who may write; `error` is where HTTP statuses are.
 //!
 //! It is handed its store, event log, generators, fetcher and clock; it reads no environment, and what it asks other servers goes
@@ -13,8 +14,10 @@
 
 mod background;
 mod body;
+pub mod cdn;
 mod config;
 mod copies;
+mod edges;
 mod error;
 mod events;
 pub mod fetch;
@@ -26,6 +29,7 @@ mod ingest;
 mod jobs;
 mod metadata;
 mod next_image;
+mod nodes;
 mod openai;
 mod pool;
 mod purge;
@@ -39,15 +43,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use orbit_model::{Access, Clock, ImageId, Manifest};
-use orbit_store::{EventLog, JobQueue, Store};
+use orbit_store::{EventLog, JobQueue, PurgeLog, Store};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use cdn::Cdns;
 pub use config::{Config, Interrupted};
 pub use copies::{Copies, NoCopies};
 pub use error::Error;
 pub use fetch::Fetcher;
 pub use generate::{Generator, Models};
+pub use nodes::Nodes;
 pub use variants::Rules;
 
 use background::Background;
@@ -65,12 +71,18 @@ pub struct Parts {
     pub events: Arc<dyn EventLog>,
     /// The jobs that were accepted and have not ended.
     pub queue: Arc<dyn JobQueue>,
+    /// What is shared with other nodes, where there are any.
+    pub nodes: Option<Nodes>,
     /// Who draws.
     pub models: Models,
     /// Who fetches images by their URL.
     pub fetcher: Fetcher,
-    /// Who holds copies that a purge must reach.
+    /// What edges of their own are told.
+    pub purges: Arc<dyn PurgeLog>,
+    /// Who holds copies in this process that a purge must reach.
     pub copies: Arc<dyn Copies>,
+    /// The caches of others in front of those.
+    pub cdns: Option<Cdns>,
     /// Who may write.
     pub access: Access,
     /// What time it is.
@@ -134,6 +146,7 @@ impl Origin {
     /// Waits until no concept is being drawn and no image is being written or removed.
     pub async fn idle(&self) {
         self.0.jobs.idle().await;
+        self.give_back_jobs().await;
         self.0.changes.close();
         self.0.changes.wait().await;
     }

@@ -2,7 +2,8 @@
 //!
 //! 1. The names become ids: threads and the tags `thread:` and `style:` by the index.
 //! 2. The truth goes first: index and files. A fill that begins after this finds nothing.
-//! 3. Then the copies: a fill that began before is not kept ([`crate::Copies`]).
+//! 3. Then the copies: a fill that began before is not kept ([`crate::Copies`]); edges of their own are told, and waited for
+//!    ([`crate::edges`]).
 //! 4. Then the threads are told, and the receipt is written.
 //!
 //! A soft purge leaves the truth and only marks copies as stale.
@@ -15,6 +16,7 @@ use jiff::Timestamp;
 use orbit_model::{Event, ImageId, ImagePurged, PurgeRequest, Receipt, Removed, ThreadId};
 use orbit_store::Query;
 
+use crate::edges::Told;
 use crate::routes::Segment;
 use crate::{Error, Origin};
 
@@ -43,8 +45,6 @@ pub(crate) async fn post(State(origin): State<Origin>, request: Request) -> Resu
 struct Tally {
     images: Vec<ImageId>,
     missing: Vec<ImageId>,
-    /// The names under which what was removed was shown before it was finished.
-    previews: Vec<ImageId>,
     events: Vec<Event>,
     rows: u64,
     files: u64,
@@ -52,16 +52,26 @@ struct Tally {
 }
 
 impl Tally {
-    fn into_receipt(self, request: &PurgeRequest, copies: Vec<Removed>, at: Timestamp) -> Receipt {
-        let truth = |tier: &str, entries, bytes| Removed { tier: tier.to_owned(), entries, bytes };
+    fn into_receipt(self, soft: bool, copies: Purged, at: Timestamp) -> Receipt {
+        let truth = |tier: &str, entries, bytes| Removed { tier: tier.to_owned(), entries, bytes, failed: None };
         let mut removed = Vec::new();
-        if !request.soft {
+        if !soft {
             removed.push(truth("index", self.rows, None));
             removed.push(truth("files", self.files, Some(self.bytes)));
         }
-        removed.extend(copies);
-        Receipt { images: self.images, missing: self.missing, removed, soft: request.soft, at }
+        removed.extend(copies.removed);
+        let Told { edges, pending } = copies.told;
+        Receipt { images: self.images, missing: self.missing, removed, edges, pending, soft, at }
     }
+}
+
+/// What became of the copies.
+#[derive(Debug)]
+struct Purged {
+    /// In this process.
+    removed: Vec<Removed>,
+    /// At edges of their own.
+    told: Told,
 }
 
 impl Origin {
@@ -77,15 +87,49 @@ impl Origin {
         // The copies and the threads are told of what is gone, even if the rest could not be removed. Copies may outlive
         // an image that is missing here: they are dropped by name too.
         request.ids = tally.images.iter().chain(&tally.missing).cloned().collect();
-        // Of previews no more is told: who drops an image from a cache drops them by their names.
-        let ids = request.ids.iter().cloned().chain(std::mem::take(&mut tally.previews)).collect();
-        let copies = self.0.parts.copies.purge(&PurgeRequest { ids, ..request.clone() }).await;
+        if !request.soft {
+            self.hide_previews(&request.ids).await;
+        }
+        let soft = request.soft;
+        let copies = self.drop_copies(request).await;
         for event in std::mem::take(&mut tally.events) {
             self.tell(event).await;
         }
         removed?;
-        tracing::info!(target: "orbit::origin", images = tally.images.len(), soft = request.soft, "purged");
-        Ok(tally.into_receipt(&request, copies, self.now()))
+        let copies = copies?;
+        tracing::info!(target: "orbit::origin", images = tally.images.len(), soft, "purged");
+        Ok(tally.into_receipt(soft, copies, self.now()))
+    }
+
+    /// Drops the copies that others have of what is named, and waits until they are gone.
+    async fn drop_copies(&self, request: PurgeRequest) -> Result<Purged, Error> {
+        let (told, mut removed) = tokio::join!(self.tell_edges(request.clone()), self.0.parts.copies.purge(&request));
+        // Behind the edges, for CDNs take their copies from there.
+        removed.extend(self.tell_cdns(&request).await);
+        Ok(Purged { removed, told: told? })
+    }
+
+    /// Drops all copies of an image that is another from now on.
+    pub(crate) async fn drop_copies_of(&self, id: &ImageId) -> Result<(), Error> {
+        let request = PurgeRequest { ids: vec![id.clone()], ..PurgeRequest::default() };
+        self.drop_copies(request).await.map(drop)
+    }
+
+    /// Marks all copies of an image as stale, and waits for nobody.
+    pub(crate) async fn outdate_copies_of(&self, id: &ImageId) {
+        let request = PurgeRequest { ids: vec![id.clone()], soft: true, ..PurgeRequest::default() };
+        self.0.parts.copies.purge(&request).await;
+        self.tell_edges_behind(request.clone()).await;
+        self.tell_cdns_behind(&request).await;
+    }
+
+    /// Shows what other nodes have shown of unfinished images no longer.
+    async fn hide_previews(&self, ids: &[ImageId]) {
+        let Some(nodes) = self.nodes() else { return };
+        let names: Vec<ImageId> = ids.iter().flat_map(ImageId::previews).collect();
+        if nodes.board.hide(&names).await.is_err() {
+            tracing::warn!(target: "orbit::origin", "previews may be shown for two minutes, for Redis cannot be reached");
+        }
     }
 
     /// Removes the truth of what a request names.
@@ -142,7 +186,7 @@ impl Origin {
                 }
                 continue;
             }
-            tally.previews.extend(self.0.previews.remove(&id));
+            self.0.previews.remove(&id);
             match self.store().erase(&id).await {
                 Ok(erased) => {
                     tally.rows += erased.index;

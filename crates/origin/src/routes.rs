@@ -3,11 +3,12 @@
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Path};
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use http::request::Parts;
 use orbit_model::variant::next_image;
 
-use crate::{Error, Origin, events, guard, health, image, jobs, metadata, openai, purge, recipe, upload};
+use crate::cdn::routes as cdn;
+use crate::{Error, Origin, edges, events, guard, health, image, jobs, metadata, openai, purge, recipe, upload};
 
 impl Origin {
     /// The routes of the service.
@@ -20,6 +21,12 @@ impl Origin {
             .route("/images/{id}/recipe", get(recipe::get))
             .route(next_image::PATH, get(crate::next_image::get))
             .route("/purge", post(purge::post))
+            .route("/cdn/failed", get(cdn::get).post(cdn::post))
+            .route("/cdn/failed/{id}", delete(cdn::delete))
+            .route("/edges", get(edges::list))
+            .route("/edges/{name}", delete(edges::leave))
+            .route("/edges/{name}/purges", get(edges::purges))
+            .route("/edges/{name}/filled", post(edges::filled))
             .route("/generations", post(jobs::routes::post))
             .route("/generations/{job}", get(jobs::routes::get).delete(jobs::routes::cancel))
             .route("/generations/{job}/events", get(events::of_job))

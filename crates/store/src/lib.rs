@@ -5,12 +5,14 @@
 //! - [`ImageIndex`]: lists and sums, derived from manifests and remade from them; [`Sqlite`] keeps it.
 //! - [`EventLog`]: what the subscribers of a thread are told; [`MemoryLog`] keeps the last of it.
 //! - [`JobQueue`]: jobs that were accepted and how far they have come; [`MemoryQueue`] keeps them for tests.
+//! - [`PurgeLog`]: what edges are told to drop, and how far each has come; [`PurgeJournal`] keeps it in a file.
 //! - [`Journal`]: events and jobs in a file, for a restart to go on with.
+//! - [`Outbox`]: purges that a CDN has not confirmed, in a file.
 //!
 //! - [`redis`]: what several nodes share in one Redis; never the only copy of anything.
 //!
-//! Errors surface: nothing here is a copy that may be lost. The crate knows neither caches nor HTTP, never reads a
-//! clock, and does all disk work on tokio's blocking threads.
+//! Errors surface: nothing here is a copy that may be lost. The crate knows neither caches nor HTTP, never reads the
+//! wall clock, and does all disk work on tokio's blocking threads.
 
 mod blob;
 mod blocking;
@@ -24,6 +26,8 @@ mod index;
 mod journal;
 mod memory;
 mod objects;
+mod outbox;
+mod purges;
 mod queue;
 pub mod redis;
 mod sqlite;
@@ -38,6 +42,11 @@ pub use index::{ImageIndex, Page, Query, Totals};
 pub use journal::Journal;
 pub use memory::{EventLimits, MemoryLog};
 pub use objects::Objects;
+pub use outbox::Outbox;
+pub use purges::{
+    Appended, Attendance, Attending, Follower, MemoryPurges, Outbox as PurgeOutbox, PurgeJournal, PurgeLog,
+    RETAINED as RETAINED_PURGES, Reading,
+};
 pub use queue::{JobQueue, MemoryQueue};
 pub use sqlite::Sqlite;
 pub use store::{Bound, Bounds, Committed, Erased, Excess, Expect, Going, Recovered, Reindexed, Store};

@@ -38,5 +38,5 @@ function hear({ data }: MessageEvent<PurgeMessage | undefined>): void {
 }
 
 function tell(id: string, at: number): void {
-  for (const listener of [...listeners]) listener(id, at);
+  for (const listener of listeners) listener(id, at);
 }

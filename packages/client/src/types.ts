@@ -143,6 +143,17 @@ export interface Removal {
   entries: number;
   /** Absent where the tier counts no bytes. */
   bytes?: number;
+  /** Why a CDN has not confirmed yet, and what becomes of that; absent where all went well. */
+  failed?: string;
+}
+
+/** What became of a purge at one edge that follows the origin's log. */
+export interface EdgeReceipt {
+  name: string;
+  /** False where the edge is cut off: it asks before it serves any copy, until it has caught up. */
+  confirmed: boolean;
+  /** How far it had come in the log; null where that is not known. */
+  position: string | null;
 }
 
 /** The answer to a deletion or a purge. */
@@ -152,6 +163,9 @@ export interface Receipt {
   /** Ids that were asked for and were not there. */
   missing: string[];
   removed: Removal[];
+  edges: EdgeReceipt[];
+  /** Present where the log of purges could not be reached: the purge is noted and told later. */
+  pending?: boolean;
   /** True where copies were only marked as stale. */
   soft: boolean;
   /** RFC 3339, UTC, in milliseconds. */

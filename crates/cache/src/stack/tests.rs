@@ -20,6 +20,7 @@ use super::*;
 use crate::Purge;
 use crate::tier::{Bounds, Memory};
 
+mod lease;
 mod others;
 
 const KEY: &str = "/images/fox";

@@ -65,7 +65,9 @@ impl Demo {
         let data_dir = self.data_dir.clone().or_else(|| temporary.as_ref().map(|folder| folder.path().to_owned()));
         let origin = flags::Origin {
             data_dir: data_dir.unwrap_or_default(),
+            lending: flags::Lending::default(),
             storage: flags::Storage::default(),
+            nodes: flags::Nodes::none(),
             making: self.making.with_demo_only(),
         };
         let node = wiring::block_on(Node::serve(&origin, &self.edge, &Access::loopback_only(), page::router()))??;

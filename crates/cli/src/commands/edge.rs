@@ -26,7 +26,8 @@ impl Edge {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let access = wiring::access(&self.listening)?;
         let server = Server::bind(self.listening.server()?)?;
-        Node::edge(&self.edge, &self.fronting, self.upstream, &access)?.run(server)?;
+        let follow = Node::following(&self.fronting, &self.listening, &server)?;
+        Node::edge(&self.edge, &self.fronting, self.upstream, (&access, follow))?.run(server)?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -87,6 +87,13 @@ fn sentences(receipt: &Receipt) -> Vec<String> {
     };
     let mut lines = vec![format!("{images} {done} at {}", receipt.at)];
     lines.extend(receipt.removed.iter().map(|removed| format!("  {}", removed_sentence(removed))));
+    for edge in &receipt.edges {
+        let word = if edge.confirmed { "done" } else { "cut off; it asks before it serves a copy" };
+        lines.push(format!("  edge {}: {word}", edge.name));
+    }
+    if receipt.pending {
+        lines.push("  edges: not told yet, for their log cannot be reached; they are as soon as it can".to_owned());
+    }
     if !receipt.missing.is_empty() {
         let missing: Vec<_> = receipt.missing.iter().map(ImageId::as_str).collect();
         lines.push(format!("  not there: {}", missing.join(", ")));
@@ -95,6 +102,9 @@ fn sentences(receipt: &Receipt) -> Vec<String> {
 }
 
 fn removed_sentence(removed: &Removed) -> String {
+    if let Some(why) = &removed.failed {
+        return format!("{}: not confirmed: {why}", removed.tier);
+    }
     let noun = if removed.entries == 1 { "entry" } else { "entries" };
     let size = removed.bytes.map(|bytes| format!(", {}", output::size(bytes))).unwrap_or_default();
     format!("{}: {} {noun}{size}", removed.tier, removed.entries)
@@ -122,7 +132,11 @@ mod tests {
     fn receipt(images: &[&str], missing: &[&str]) -> serde_json::Value {
         json!({
             "images": images, "missing": missing, "soft": false, "at": "2026-11-23T20:30:14Z",
-            "removed": [{"tier": "index", "entries": images.len()}, {"tier": "files", "entries": 0, "bytes": 2048}],
+            "removed": [
+                {"tier": "index", "entries": images.len()}, {"tier": "files", "entries": 0, "bytes": 2048},
+                {"tier": "cdn:fastly", "entries": 0, "failed": "it answered 503; it is told again until it confirms"},
+            ],
+            "edges": [{"name": "a", "confirmed": true, "position": null}, {"name": "b", "confirmed": false, "position": null}],
         })
     }
 
@@ -162,6 +176,9 @@ mod tests {
                 "2 images removed at 2026-11-23T20:30:14Z",
                 "  index: 2 entries",
                 "  files: 0 entries, 2.0 KiB",
+                "  cdn:fastly: not confirmed: it answered 503; it is told again until it confirms",
+                "  edge a: done",
+                "  edge b: cut off; it asks before it serves a copy",
                 "  not there: c",
             ]
         );

@@ -84,6 +84,11 @@ impl Member {
         }
     }
 
+    /// How well it suits a request.
+    pub(super) fn suits(&self, affinity: super::Affinity) -> u64 {
+        affinity.with(&self.server.address().to_string())
+    }
+
     pub(super) fn is_healthy(&self) -> bool {
         self.healthy.load(Ordering::Relaxed)
     }

@@ -1,6 +1,7 @@
 //! Several servers that give the same answers, as one upstream.
 //!
-//! 1. Choose: each in turn, of those that their checks find well and their breakers admit.
+//! 1. Choose: each in turn, of those that their checks find well and their breakers admit; or the one that suits the request best,
+//!    where it says so ([`Affinity`]).
 //! 2. Send; what comes of it is noted with the server ([`super::member`]).
 //! 3. Where a safe request without a body found no connection, or one that was closed before an answer, send it once
 //!    more, over a new connection and to another server where there is one, as long as the budget lasts.
@@ -23,9 +24,9 @@ use super::breaker::Load;
 use super::budget::Budget;
 use super::checks::{self, Check};
 use super::dial::Dialer;
-use super::member::{Member, State, Ticket};
+use super::member::{Member, State, Ticket, is_failure};
 use super::server::{Over, Server};
-use super::{Upstream, Upstreams, tls};
+use super::{Affinity, Upstream, Upstreams, tls};
 use crate::Error;
 
 /// Where a pool reads the time.
@@ -57,6 +58,8 @@ pub(super) struct Shared {
     pub(super) members: Vec<Member>,
     pub(super) check: Check,
     next: AtomicUsize,
+    /// The server that requests of the edge's own go to.
+    aside: AtomicUsize,
     /// Held for a few instructions, never over an exchange.
     budget: Mutex<Budget>,
     now: Now,
@@ -89,6 +92,7 @@ impl Pool {
             members: upstreams.addresses()?.into_iter().map(member).collect(),
             check: Check::new(upstreams)?,
             next: AtomicUsize::new(0),
+            aside: AtomicUsize::new(0),
             budget: Mutex::new(Budget::new(now.get())),
             now,
             timeout: upstreams.timeout,
@@ -109,6 +113,10 @@ impl Upstream for Pool {
     async fn send(&self, request: Request<Body>) -> Result<Response<Body>, orbit_cache::Error> {
         self.watch();
         self.0.send(request).await
+    }
+
+    async fn send_aside(&self, request: Request<Body>) -> Result<Response<Body>, orbit_cache::Error> {
+        self.0.send_aside(request).await
     }
 
     fn states(&self) -> Vec<State> {
@@ -132,7 +140,8 @@ impl Shared {
         let deadline = tokio::time::Instant::now().checked_add(self.timeout);
         let spare = may_be_repeated(&request).then(|| copy(&request));
         let load = if request.body().is_end_stream() { Load::Empty } else { Load::Body };
-        let Some(ticket) = self.choose(None, load, spare.is_some()) else { return Err(self.nobody()) };
+        let affinity = request.extensions().get::<Affinity>().copied();
+        let Some(ticket) = self.choose(None, load, spare.is_some(), affinity) else { return Err(self.nobody()) };
         self.budget().earn();
         let first = ticket.member;
         let failure = match ticket.send(request, Over::Kept, deadline).await {
@@ -141,7 +150,7 @@ impl Shared {
         };
         if failure.may_be_retried()
             && let Some(spare) = spare
-            && let Some(ticket) = self.choose_again(first, failure.was_idle())
+            && let Some(ticket) = self.choose_again(first, failure.was_idle(), affinity)
             && self.budget().spend(self.now.get())
         {
             let second = ticket.member;
@@ -150,16 +159,45 @@ impl Shared {
         Err(told(failure, first))
     }
 
-    /// The next server in turn. One whose checks fail is asked only where there is no other, and one that has just
+    /// Sends to the server that answered the last one; after a failure to the next.
+    async fn send_aside(&self, request: Request<Body>) -> Result<Response<Body>, orbit_cache::Error> {
+        let place = self.aside.load(Ordering::Relaxed);
+        let Some(member) = place.checked_rem(self.members.len()).and_then(|at| self.members.get(at)) else {
+            return Err(self.nobody());
+        };
+        let turn = Turn { aside: &self.aside, next: place.wrapping_add(1) };
+        let again = copy(&request);
+        let mut answer = member.server.exchange(request, Over::Kept, None).await;
+        if answer.as_ref().is_err_and(super::failure::Failure::was_idle) {
+            answer = member.server.exchange(again, Over::Fresh, None).await;
+        }
+        if answer.as_ref().is_ok_and(|response| !is_failure(response.status())) {
+            turn.stay();
+        }
+        answer.map_err(|failure| told(failure, member))
+    }
+
+    /// The next server in turn, or the one that suits best. One whose checks fail is asked only where there is no other, and one that has just
     /// been given a break is tried with a request that could go elsewhere if it failed, rather than with one that could not.
-    fn choose(&self, but: Option<&Member>, load: Load, repeatable: bool) -> Option<Ticket<'_>> {
+    fn choose(
+        &self,
+        but: Option<&Member>,
+        load: Load,
+        repeatable: bool,
+        affinity: Option<Affinity>,
+    ) -> Option<Ticket<'_>> {
         let others = || self.members.iter().filter(|member| but.is_none_or(|but| !std::ptr::eq(*member, but)));
         let (mut ready, mut rest) = (Vec::new(), Vec::new());
         for member in others().filter(|member| member.admits(load)) {
             let at_its_best = member.is_healthy() && (repeatable || member.is_closed());
             if at_its_best { ready.push(member) } else { rest.push(member) }
         }
-        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        if let Some(affinity) = affinity {
+            for members in [&mut ready, &mut rest] {
+                members.sort_by_cached_key(|member| std::cmp::Reverse(member.suits(affinity)));
+            }
+        }
+        let turn = if affinity.is_some() { 0 } else { self.next.fetch_add(1, Ordering::Relaxed) };
         // A trial may have been given away since: then the next one will do.
         [ready, rest].iter().find_map(|members| {
             let from = turn.checked_rem(members.len())?;
@@ -168,8 +206,8 @@ impl Shared {
     }
 
     /// Another server than the first; the first itself where there is none and its connection had only been idle.
-    fn choose_again<'a>(&'a self, first: &'a Member, was_idle: bool) -> Option<Ticket<'a>> {
-        let other = self.choose(Some(first), Load::Empty, false);
+    fn choose_again<'a>(&'a self, first: &'a Member, was_idle: bool, affinity: Option<Affinity>) -> Option<Ticket<'a>> {
+        let other = self.choose(Some(first), Load::Empty, false, affinity);
         other.or_else(|| was_idle.then(|| first.admit(Load::Empty))?)
     }
 
@@ -180,6 +218,24 @@ impl Shared {
     fn nobody(&self) -> orbit_cache::Error {
         let names: Vec<String> = self.members.iter().map(|member| member.server.address().to_string()).collect();
         orbit_cache::Error::Unavailable(format!("{} failed too often and is given a break", names.join(", ")))
+    }
+}
+
+/// Moves on to the next server, unless it is told to stay: one that does not answer is left though nobody waits to its end.
+struct Turn<'a> {
+    aside: &'a AtomicUsize,
+    next: usize,
+}
+
+impl Turn<'_> {
+    fn stay(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.aside.store(self.next, Ordering::Relaxed);
     }
 }
 

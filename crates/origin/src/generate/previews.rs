@@ -12,8 +12,6 @@ use parking_lot::Mutex;
 
 use crate::Origin;
 
-/// The most previews of an image.
-pub(crate) const MAX_PREVIEWS: u8 = 3;
 /// The quality of a preview, which is looked at for a second.
 const QUALITY: u8 = 60;
 
@@ -53,39 +51,35 @@ impl Previews {
         }
     }
 
-    /// Removes what is shown of an image that is purged; the names of those that there were or may have been.
-    pub(crate) fn remove(&self, id: &ImageId) -> Vec<ImageId> {
+    /// Removes what is shown of an image that is purged.
+    pub(crate) fn remove(&self, id: &ImageId) {
+        let names: Vec<ImageId> = id.previews().collect();
         let mut shelf = self.shelf.lock();
         let (previews, held) = &mut *shelf;
         previews.retain(|(name, bytes)| {
-            let stays = !is_of(name, id);
+            let stays = !names.contains(name);
             *held -= if stays { 0 } else { bytes.len() };
             stays
         });
-        (0..MAX_PREVIEWS).filter_map(|place| name(id, place)).collect()
     }
-}
-
-/// The name of a preview: an image's own, so that it is served and cached as one.
-fn name(id: &ImageId, place: u8) -> Option<ImageId> {
-    format!("{id}-preview-{place}").parse().ok()
-}
-
-fn is_of(name: &ImageId, id: &ImageId) -> bool {
-    name.as_str().strip_prefix(id.as_str()).is_some_and(|rest| rest.starts_with("-preview-"))
 }
 
 impl Origin {
     /// Encodes a preview and puts it on the shelf; `None` where it is no picture, or nobody has the time.
     pub(super) async fn keep_preview(&self, id: &ImageId, place: u8, source: Bytes) -> Option<ImageId> {
-        let (name, place) = (name(id, place)?, self.0.pool.try_enter().ok()?);
+        let (name, place) = (id.preview(place)?, self.0.pool.try_enter().ok()?);
         let (limits, time) = (self.config().limits, self.config().transform_timeout);
         let mark = Some(Mark::TrainedAlgorithmicMedia);
         let terms = Terms { limits, mark, stop: Stop::after(time), ..Terms::default() };
         let memory = orbit_codec::memory::estimate(&orbit_codec::probe(&source, &limits).ok()?, None);
         let work = move || orbit_codec::encode(&source, Quality::new(QUALITY).unwrap_or_default(), &terms);
         let encoded = self.0.pool.run(&place, memory, time, work).await.ok()?.ok()?;
-        self.0.previews.put(name.clone(), Bytes::from(encoded.webp));
+        let webp = Bytes::from(encoded.webp);
+        self.0.previews.put(name.clone(), webp.clone());
+        if let Some(nodes) = self.nodes() {
+            // Without it, it is shown here alone.
+            let _ = nodes.board.show(&name, &webp).await;
+        }
         Some(name)
     }
 }
@@ -102,7 +96,7 @@ mod tests {
     fn the_oldest_goes_when_there_are_too_many_bytes() {
         let previews = Previews::new(10);
         for place in 0..3 {
-            previews.put(name(&id("a"), place).unwrap(), Bytes::from_static(b"abcd"));
+            previews.put(id("a").preview(place).unwrap(), Bytes::from_static(b"abcd"));
         }
         assert_eq!(previews.get(&id("a-preview-0")), None);
         assert_eq!(previews.get(&id("a-preview-2")).unwrap().len(), 4);

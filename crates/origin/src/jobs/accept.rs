@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use orbit_model::{Concept, JobFailure, JobRequest, JobState};
+use orbit_model::{Concept, ImageId, JobFailure, JobRequest, JobState};
 use tokio::sync::OwnedMutexGuard;
 
 use super::{Batch, Brief};
-use crate::generate::previews::MAX_PREVIEWS;
 use crate::generate::worker;
 use crate::upload::labels::{MAX_PROMPT, MAX_SHORT};
 use crate::{Error, Origin};
@@ -18,12 +17,22 @@ const MAX_CONCEPTS: usize = 100;
 impl Origin {
     /// Accepts a job, or joins an equal one in flight; its images have their ids and URLs from now on.
     pub(crate) async fn accept(&self, request: JobRequest, brief: Brief) -> Result<Arc<Batch>, Error> {
+        let batch = self.prepare(&request, brief).await?;
+        self.accept_here(request, batch).await
+    }
+
+    /// Checks a request, and names the job and its images.
+    pub(super) async fn prepare(&self, request: &JobRequest, brief: Brief) -> Result<Batch, Error> {
         if self.0.stopping.is_cancelled() {
             return Err(Error::Busy);
         }
-        self.check(&request)?;
+        self.check(request)?;
         let after = *self.0.parts.events.subscribe(&request.thread_id).await?.borrow();
-        let batch = Batch::new(request.clone(), brief, after, self.now());
+        Ok(Batch::new(request.clone(), brief, after, self.now()))
+    }
+
+    /// Accepts a job for this node, or joins an equal one that it has.
+    pub(super) async fn accept_here(&self, request: JobRequest, batch: Batch) -> Result<Arc<Batch>, Error> {
         if let Some(done) = self.done_before(&batch).await? {
             return Ok(done);
         }
@@ -83,8 +92,8 @@ impl Origin {
         if request.concurrency == Some(0) {
             return Err(Error::Invalid("`concurrency` must be at least 1".to_owned()));
         }
-        if request.partial_images.is_some_and(|previews| previews > MAX_PREVIEWS) {
-            return Err(Error::Invalid(format!("`partial_images` must be from 0 to {MAX_PREVIEWS}")));
+        if request.partial_images.is_some_and(|previews| previews > ImageId::MAX_PREVIEWS) {
+            return Err(Error::Invalid(format!("`partial_images` must be from 0 to {}", ImageId::MAX_PREVIEWS)));
         }
         for (index, concept) in request.concepts.iter().enumerate() {
             check_concept(concept).map_err(|what| Error::Invalid(format!("concept {index}: {what}")))?;
