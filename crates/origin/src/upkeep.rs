@@ -68,7 +68,7 @@ impl Origin {
     /// Tells of how many images something was let go.
     async fn collect_once(&self) -> Result<u64, Error> {
         let excess = self.store().excess(&self.config().bounds, self.now()).await?;
-        let (mut images, mut bytes) = (0, 0);
+        let (mut images, mut bytes, mut full) = (0, 0, None);
         for one in excess {
             let let_go = match one.going {
                 Going::Image => {
@@ -82,8 +82,13 @@ impl Origin {
             match let_go {
                 Ok(0) | Err(Error::NotFound(_)) => {}
                 Ok(let_go) => (images, bytes) = (images + 1, bytes + let_go),
+                // A manifest cannot be written; the removal of a whole image still may make room.
+                Err(error @ Error::Full(_)) => full = Some(error),
                 Err(error) => return Err(error),
             }
+        }
+        if let (0, Some(error)) = (images, full) {
+            return Err(error);
         }
         if images > 0 {
             tracing::info!(target: "orbit::origin", images, bytes, "let go of what was too much");
