@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use orbit_store::redis::{Connection, RedisIndex};
+use orbit_store::redis::{Connection, SharedIndex};
 use orbit_store::{BlobStore, Expect, ImageIndex, Query, Sqlite, Store};
 use serde::Serialize;
 
@@ -126,7 +126,7 @@ async fn in_redis(rows: u64) -> Result<Scale> {
     let open = async || {
         let connection = Connection::open(&redis.url())?;
         connection.up().await;
-        anyhow::Ok(Arc::new(RedisIndex::open(connection, Arc::clone(&blobs), &notes).await?) as Arc<dyn ImageIndex>)
+        anyhow::Ok(Arc::new(SharedIndex::open(connection, Arc::clone(&blobs), &notes).await?) as Arc<dyn ImageIndex>)
     };
     let empty = redis.used()?;
     let rebuild_seconds = rebuild(&blobs, open().await?).await?;

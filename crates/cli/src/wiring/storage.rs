@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use orbit_store::redis::{Connection, RedisIndex};
+use orbit_store::redis::{Connection, SharedIndex};
 use orbit_store::{BlobStore, FileSystem, ImageIndex, Objects, Store};
 
 use crate::clock::SystemClock;
@@ -46,7 +46,7 @@ async fn shared_index(
     data_dir: &Path,
     blobs: Arc<dyn BlobStore>,
 ) -> Result<Arc<dyn ImageIndex>, orbit_store::Error> {
-    Ok(Arc::new(RedisIndex::open(redis.clone(), blobs, &data_dir.join("owed.sqlite")).await?))
+    Ok(Arc::new(SharedIndex::open(redis.clone(), blobs, &data_dir.join("owed.sqlite")).await?))
 }
 
 /// Opens what a URL names; options of clouds come from the environment, under the names that their own tools use.

@@ -1,4 +1,4 @@
-//! `RedisIndex`: the image index that several origins share.
+//! `SharedIndex`: the image index that several origins share.
 //!
 //! Lists, sums and sources lie in Redis for good; the metadata of an image for two hours, and is read from its manifest again
 //! when somebody wants it. None of it is the only copy. A change is intended in a file of this node ([`notes`]) and told to Redis
@@ -49,7 +49,7 @@ const PAGE_BUDGET: usize = 5_000;
 
 /// An index in a Redis that other nodes use too.
 #[derive(Debug)]
-pub struct RedisIndex {
+pub struct SharedIndex {
     redis: Connection,
     /// The truth, from which what is missing is read.
     blobs: Arc<dyn BlobStore>,
@@ -70,7 +70,7 @@ pub struct RedisIndex {
     again: AtomicBool,
 }
 
-impl RedisIndex {
+impl SharedIndex {
     /// Opens the index behind a connection, which need not be up; `notes` is a file of this node alone.
     ///
     /// # Errors
@@ -191,7 +191,7 @@ impl RedisIndex {
 }
 
 #[async_trait]
-impl ImageIndex for RedisIndex {
+impl ImageIndex for SharedIndex {
     async fn intend(&self, id: &ImageId) -> Result<(), Error> {
         self.notes.intend(id).await
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use orbit_model::Manifest;
 use redis::cmd;
 
-use super::{RedisIndex, keys, scripts};
+use super::{SharedIndex, keys, scripts};
 use crate::Error;
 
 /// How long a rebuild may give no sign of life before another node begins one.
@@ -29,7 +29,7 @@ impl Look {
     }
 }
 
-impl RedisIndex {
+impl SharedIndex {
     pub(super) async fn look(&self) -> Result<Look, Error> {
         let told = self.told.lock().clone();
         let mut script = scripts::LOOK.key(keys::ROWS);
@@ -90,7 +90,7 @@ impl RedisIndex {
         let mut script = scripts::PRUNE.key(keys::ROWS);
         script.arg(self.name()).arg(millis(SILENCE)).arg(ids);
         let removed: i64 = self.redis.run(&script).await?;
-        u64::try_from(removed).map_err(|_| in_vain())
+        u64::try_from(removed).map_err(|_negative| in_vain())
     }
 
     fn name(&self) -> String {

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::{RedisIndex, keys};
+use super::{SharedIndex, keys};
 use crate::fixtures::redis::{RedisCluster, RedisServer};
 use crate::fixtures::{Image, id, image};
 use crate::index::conformance::{self, image_index_laws};
@@ -15,19 +15,19 @@ use crate::redis::Connection;
 use crate::{BlobStore, Error, Expect, FileSystem, ImageIndex, Mended, Query, Store};
 
 /// An index like a new one that is whole: of another that is new, lists are not to be had.
-async fn index(url: &str) -> (RedisIndex, TempDir) {
+async fn index(url: &str) -> (SharedIndex, TempDir) {
     let folder = TempDir::new().unwrap();
     let blobs = Arc::new(FileSystem::open(&folder.path().join("blobs")).await.unwrap());
     let connection = Connection::open(url).unwrap();
     connection.up().await;
-    let index = RedisIndex::open(connection, blobs, &folder.path().join("owed.sqlite")).await.unwrap();
+    let index = SharedIndex::open(connection, blobs, &folder.path().join("owed.sqlite")).await.unwrap();
     index.begin_rebuild().await.unwrap();
     index.finish_rebuild().await.unwrap();
     index.begin_rebuild().await.unwrap();
     (index, folder)
 }
 
-async fn open() -> (RedisIndex, (RedisServer, TempDir)) {
+async fn open() -> (SharedIndex, (RedisServer, TempDir)) {
     let redis = RedisServer::start();
     let (index, folder) = index(&redis.url()).await;
     (index, (redis, folder))
@@ -76,7 +76,7 @@ impl Node {
     async fn of(redis: &RedisServer, blobs: Arc<dyn BlobStore>, folder: TempDir) -> Self {
         let connection = Connection::open(&redis.url()).unwrap();
         let notes = folder.path().join("owed.sqlite");
-        let index = RedisIndex::open(connection, Arc::clone(&blobs), &notes).await.unwrap();
+        let index = SharedIndex::open(connection, Arc::clone(&blobs), &notes).await.unwrap();
         Self { store: Store::new(Arc::clone(&blobs), Arc::new(index)), folder, blobs }
     }
 
