@@ -179,7 +179,7 @@ fn two_origins_on_one_bucket_have_one_list() {
     let folders = [Folder::new(), Folder::new()];
     let start = |folder| bucket.keeps_images_of(Launch::origin(folder)).variable("REDIS_URL", &redis.url()).start();
     let [a, b] = folders.each_ref().map(start);
-    [&a, &b].map(ready);
+    [&a, &b].into_iter().for_each(ready);
     put(&a.client, 0);
     put(&b.client, 1);
     for server in [&a, &b] {

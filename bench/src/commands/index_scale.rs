@@ -114,7 +114,7 @@ async fn in_sqlite(rows: u64) -> Result<Scale> {
         start_ms.push(milliseconds(since.elapsed()));
     }
     let asked = asked(&blobs, open().await?, rows).await?;
-    Ok(asked.scale("SQLite", rows, rebuild_seconds, start_ms, (bytes as f64 / rows as f64, bytes)))
+    Ok(asked.scale("SQLite", rows, rebuild_seconds, (start_ms, (bytes as f64 / rows as f64, bytes))))
 }
 
 async fn in_redis(rows: u64) -> Result<Scale> {
@@ -139,7 +139,7 @@ async fn in_redis(rows: u64) -> Result<Scale> {
     }
     let asked = asked(&blobs, open().await?, rows).await?;
     let bytes = redis.resident()?;
-    Ok(asked.scale("Redis", rows, rebuild_seconds, start_ms, (bytes_a_row, bytes)))
+    Ok(asked.scale("Redis", rows, rebuild_seconds, (start_ms, (bytes_a_row, bytes))))
 }
 
 async fn rebuild(blobs: &Arc<dyn BlobStore>, index: Arc<dyn ImageIndex>) -> Result<f64> {
@@ -177,11 +177,10 @@ impl Asked {
         index: &'static str,
         rows: u64,
         rebuild_seconds: f64,
-        start_ms: Vec<f64>,
-        size: (f64, u64),
+        (start_ms, bytes): (Vec<f64>, (f64, u64)),
     ) -> Scale {
         let Self { upload, get, thread_first, thread_again, list } = self;
-        let (bytes_a_row, bytes) = size;
+        let (bytes_a_row, bytes) = bytes;
         Scale {
             index,
             rows,

@@ -239,10 +239,9 @@ impl Origin {
                 }
             }
         };
-        match tokio::time::timeout(FILL_TIME, filling).await {
-            Ok(Err(error)) => tracing::debug!(target: "orbit::origin", %error, "edges were not filled"),
-            // An edge that is late has the image from its own first request.
-            Ok(Ok(())) | Err(_) => {}
+        // An edge that is late has the image from its own first request.
+        if let Ok(Err(error)) = tokio::time::timeout(FILL_TIME, filling).await {
+            tracing::debug!(target: "orbit::origin", %error, "edges were not filled");
         }
     }
 }
