@@ -114,6 +114,16 @@ test('without a line a reload shows the board that was seen, and its pictures', 
     // The worker sees what is loaded from now on.
     await page.reload();
     await waitForFrames(page, 6);
+    // To a picture without loading its page, and back to the board.
+    await page.click('.frame:nth-child(2) a.print');
+    await page.waitForSelector('.concept-print .orbit-image[data-state="loaded"]');
+    const picture = page.url();
+    await page.waitForFunction(async (wanted) => {
+      const names = await caches.keys();
+      return (await Promise.all(names.map(async (name) => (await caches.open(name)).match(wanted)))).some(Boolean);
+    }, picture);
+    await page.goBack();
+    await waitForFrames(page, 6);
     await page.waitForFunction(async () => {
       const stores = await Promise.all((await caches.keys()).map(async (name) => (await (await caches.open(name)).keys()).map(({ url }) => url)));
       const pictures = new Set(stores.flat().filter((url) => url.includes('/api/images/')));
@@ -128,6 +138,8 @@ test('without a line a reload shows the board that was seen, and its pictures', 
     const sizes = await page.$$eval('.frame .orbit-image img:last-of-type', (all) => all.map((one) => one.naturalWidth));
     assert.equal(sizes.length, 6);
     for (const width of sizes) assert.ok(width > 0);
+    await page.goto(picture);
+    await page.waitForSelector('.concept-print .orbit-image[data-state="loaded"]');
   } finally {
     await own.stop();
   }

@@ -131,7 +131,7 @@ impl Cdns {
         Letter {
             id: 0,
             to: desk.driver().url().to_owned(),
-            purge: PurgeRequest { paths: Vec::new(), ..request.clone() },
+            purge: worded(request),
             since: self.0.clock.now(),
             attempts: 0,
             error: None,
@@ -169,6 +169,15 @@ impl Cdns {
         self.0.desks.iter().for_each(|desk| desk.drop_letter(id));
         self.0.outbox.remove(vec![id]).await?;
         Ok(known)
+    }
+}
+
+/// A purge as a CDN is told it: everything is everything, and named by no name; but no CDN can mark everything as stale, so that
+/// goes by names.
+fn worded(request: &PurgeRequest) -> PurgeRequest {
+    match (request.all, request.soft) {
+        (true, false) => PurgeRequest { all: true, ..PurgeRequest::default() },
+        _ => PurgeRequest { paths: Vec::new(), all: false, ..request.clone() },
     }
 }
 

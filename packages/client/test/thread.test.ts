@@ -73,7 +73,7 @@ describe("a thread", () => {
     await settle();
     first.cut();
     await settle();
-    expect(states).toEqual(["open", "waiting"]);
+    expect(states).toEqual(["connecting", "open", "waiting"]);
     await vi.advanceTimersByTimeAsync(500);
     second.event("6-0", "concept_started", started);
     await settle();
@@ -82,7 +82,7 @@ describe("a thread", () => {
       ["5-0", "concept_started"],
       ["6-0", "concept_started"],
     ]);
-    expect(states).toEqual(["open", "waiting", "connecting", "open"]);
+    expect(states).toEqual(["connecting", "open", "waiting", "connecting", "open"]);
     expect(errors).toEqual(["unavailable"]);
     expect(subscription.lastEventId).toBe("6-0");
   });
@@ -136,7 +136,7 @@ describe("a thread", () => {
     const { states, errors, subscription } = follow();
     await vi.advanceTimersByTimeAsync(60_000);
     expect(asked).toHaveLength(1);
-    expect(states).toEqual(["closed"]);
+    expect(states).toEqual(["connecting", "closed"]);
     expect(errors).toHaveLength(1);
     expect(subscription.state).toBe("closed");
   });
@@ -165,7 +165,33 @@ describe("a thread", () => {
     line.event("5-0", "concept_started", started);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(asked[0]?.signal.aborted).toBe(true);
-    expect([told, states, asked.length]).toEqual([[], ["open", "closed"], 1]);
+    expect([told, states, asked.length]).toEqual([[], ["connecting", "open", "closed"], 1]);
+  });
+
+  it("lets the line go while the page is hidden, and goes on behind the last event when it is seen", async () => {
+    const page = new EventTarget() as EventTarget & { visibilityState: string };
+    page.visibilityState = "visible";
+    vi.stubGlobal("document", page);
+    vi.stubGlobal("addEventListener", page.addEventListener.bind(page));
+    vi.stubGlobal("removeEventListener", page.removeEventListener.bind(page));
+    const look = (state: string) => {
+      page.visibilityState = state;
+      page.dispatchEvent(new Event("visibilitychange"));
+      return settle();
+    };
+    const [first, second] = [new Line(), new Line()];
+    const asked = serve(first.response, second.response);
+    const { states, errors } = follow({ pauseWhenHidden: true });
+    await settle();
+    first.event("5-0", "concept_started", started);
+    await settle();
+    await look("hidden");
+    expect([asked[0]?.signal.aborted, states.at(-1)]).toEqual([true, "paused"]);
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(asked).toHaveLength(1);
+    await look("visible");
+    expect(asked[1]?.headers.get("last-event-id")).toBe("5-0");
+    expect([states.at(-1), errors]).toEqual(["open", []]);
   });
 
   it("does not begin with a signal that has aborted", async () => {
@@ -202,7 +228,7 @@ describe("a thread", () => {
     await settle();
     expect(thrown).toEqual([failure]);
     expect(event).toHaveBeenCalledTimes(2);
-    expect(state.mock.calls).toEqual([["open"]]);
+    expect(state.mock.calls).toEqual([["connecting"], ["open"]]);
   });
 
   it("announces a purge with its time", async () => {

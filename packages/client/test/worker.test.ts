@@ -283,6 +283,14 @@ describe("pages", () => {
     await expect(scope.get("/never-seen", {}, navigate)).rejects.toThrow("offline");
   });
 
+  it("that a router came to can be asked for by hand, and then be loaded", async () => {
+    const scope = worker();
+    scope.network.set("/board", page("a board"));
+    await scope.get("/board", { headers: { accept: "text/html" } });
+    scope.offline = true;
+    expect(await (await scope.get("/board", {}, navigate)).text()).toBe("a board");
+  });
+
   it("of what never changes nobody is asked twice", async () => {
     const scope = worker();
     scope.network.set(

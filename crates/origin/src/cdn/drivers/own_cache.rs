@@ -60,9 +60,6 @@ impl OwnCache {
 
     fn by_xkey(&self, purge: &PurgeRequest) -> Result<Vec<Request<Bytes>>, String> {
         if purge.all {
-            if purge.soft {
-                return Err("it cannot mark everything as stale; purge by threads, styles or ids".to_owned());
-            }
             return Ok(vec![self.request("PURGE", "/", Some((XKEY_ALL, "1".to_owned())))?]);
         }
         let name = if purge.soft { XKEY_SOFT } else { XKEY };
