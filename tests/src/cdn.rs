@@ -175,7 +175,10 @@ fn a_cdn_that_is_down_is_told_when_it_is_back_even_by_the_next_run() {
     let failed = removed(&receipt, "cdn:varnish+xkey")["failed"].as_str().unwrap().to_owned();
     assert!(failed.contains("could not be reached") && failed.contains("until it confirms"), "{failed}");
     let letters = server.client.get("/cdn/failed").expect(200).json();
-    assert_eq!((&letters["letters"][0]["purge"]["ids"], letters["letters"][0]["state"].as_str()), (&json!(["fox"]), Some("waiting")));
+    assert_eq!(
+        (&letters["letters"][0]["purge"]["ids"], letters["letters"][0]["state"].as_str()),
+        (&json!(["fox"]), Some("waiting"))
+    );
     let (port, cdn) = (server.address.port(), format!("varnish+xkey://{}", varnish.address));
     server.kill();
     let varnish = varnish.start_again();
@@ -245,12 +248,14 @@ fn every_url_that_is_told_begins_with_the_public_base() {
     let job = json!({ "thread_id": "t", "partial_images": 1, "concepts": [{ "prompt": "a fox", "size": "64x48" }] });
     let job = client.post_json("/generations", &job).expect(202).json();
     told.extend(events.until("concepts_generated").into_iter().map(|event| event.data));
-    told.push(client.get(&format!("/generations/{}", job["id"].as_str().unwrap_or_default())).expect(200).json());
+    told.push(client.get(job["url"].as_str().unwrap()).expect(200).json());
     told.push(job);
     let asked = json!({ "prompt": "a hen", "size": "64x48", "response_format": "url" });
     told.push(client.post_json("/v1/images/generations", &asked).expect(200).json());
     let mut urls = Vec::new();
     told.iter().for_each(|value| collect_urls(value, &mut urls));
+    // A job is asked of the server that was asked before, and no CDN keeps it.
+    urls.retain(|url| !url.starts_with("/generations/"));
     assert!(urls.len() > 8, "{urls:?}");
     for url in &urls {
         assert!(url.starts_with("https://cdn.example.com/api/images/"), "{url}");

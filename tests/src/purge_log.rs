@@ -205,7 +205,10 @@ fn a_log_that_is_lost_makes_edges_ask_about_what_they_hold() {
     second.client.get("/healthz").expect(200);
     wait_for(&north, "following");
     get(&north, "fox").expect_problem(404, "not_found");
-    assert!(get(&north, "owl").expect(200).header("cache-status").contains("fwd-status=304"), "asked about, not fetched");
+    assert!(
+        get(&north, "owl").expect(200).header("cache-status").contains("fwd-status=304"),
+        "asked about, not fetched"
+    );
     assert_eq!(get(&north, "owl").expect(200).header("x-cache"), "HIT", "and trusted again");
 }
 

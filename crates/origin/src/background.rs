@@ -95,7 +95,7 @@ impl Origin {
                 cdns.tend().await;
             }
         };
-        tokio::join!(self.work_off(), self.find_unrefined(), self.catch_up(), self.collect(), told);
+        tokio::join!(self.work_off(), self.find_unrefined(), self.catch_up(), self.collect(), self.share(), told);
     }
 
     async fn work_off(&self) {
@@ -156,6 +156,7 @@ impl Origin {
 
     /// Encodes an image as small as it gets and lets it take its place; tells whether anything changed for readers.
     async fn refine(&self, id: &ImageId, stop: &Stop) -> Result<bool, Error> {
+        let Some(_lease) = self.turn_behind(&format!("{id}:refined")).await else { return Ok(false) };
         let manifest = self.store().manifest(id).await?;
         if manifest.refined || manifest.source.evicted {
             return Ok(false);

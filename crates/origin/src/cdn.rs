@@ -75,12 +75,7 @@ impl Cdns {
     ///
     /// # Errors
     /// [`Error::Invalid`] where a URL names no CDN or its token is missing, and what goes wrong with the outbox.
-    pub async fn open(
-        config: Config,
-        outbox: Outbox,
-        fetcher: &Fetcher,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, Error> {
+    pub async fn open(config: Config, outbox: Outbox, fetcher: &Fetcher, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let drivers = drivers::of(&config.urls, &config.secrets, &config.public_base_url)?;
         let carrier = Carrier::new(fetcher, Arc::clone(&clock));
         let mut desks: Vec<Desk> = drivers
@@ -136,7 +131,7 @@ impl Cdns {
         Letter {
             id: 0,
             to: desk.driver().url().to_owned(),
-            purge: PurgeRequest { paths: Vec::new(), ..request.clone() },
+            purge: worded(request),
             since: self.0.clock.now(),
             attempts: 0,
             error: None,
@@ -174,6 +169,15 @@ impl Cdns {
         self.0.desks.iter().for_each(|desk| desk.drop_letter(id));
         self.0.outbox.remove(vec![id]).await?;
         Ok(known)
+    }
+}
+
+/// A purge as a CDN is told it: everything is everything, and named by no name; but no CDN can mark everything as stale, so that
+/// goes by names.
+fn worded(request: &PurgeRequest) -> PurgeRequest {
+    match (request.all, request.soft) {
+        (true, false) => PurgeRequest { all: true, ..PurgeRequest::default() },
+        _ => PurgeRequest { paths: Vec::new(), all: false, ..request.clone() },
     }
 }
 

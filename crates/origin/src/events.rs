@@ -142,9 +142,19 @@ impl Origin {
 
     /// Whether a job has ended and its end does not lie behind a place.
     async fn has_ended(&self, job: &JobId, thread: &ThreadId, position: EventId) -> Result<bool, Error> {
-        if self.0.jobs.find(job).is_some_and(|batch| !batch.open().is_empty()) {
-            return Ok(false);
+        if let Some(batch) = self.0.jobs.find(job) {
+            // Until then its last image may have ended and the end of it all not be told.
+            let _told = batch.telling.lock().await;
+            if !batch.open().is_empty() {
+                return Ok(false);
+            }
+        } else if self.nodes().is_some() {
+            let queued = self.0.parts.queue.get(job).await?;
+            if queued.is_some_and(|queued| !queued.has_ended()) {
+                return Ok(false);
+            }
         }
+        self.0.parts.events.catch_up().await;
         let mut after = position;
         loop {
             let batch = self.0.parts.events.read_after(thread, Some(after), BATCH).await?;

@@ -18,7 +18,7 @@ pub(crate) struct Launch {
     environment: Vec<(String, String)>,
     /// No file of its may grow beyond this, in blocks of 512 bytes.
     file_limit: Option<u32>,
-    /// The folder that is a disk of its own for this process, in memory, and its size as `mount` reads it.
+    /// The folder that is a disk of its own for this process, in memory, and its options as `mount` reads them.
     disk: Option<(String, &'static str)>,
 }
 
@@ -77,9 +77,10 @@ impl Launch {
         Self { file_limit: Some(blocks), ..self }
     }
 
-    /// Gives it a disk of this size in the place of a folder; nobody else sees what is on it, and it goes with the process.
-    pub(crate) fn small_disk(self, folder: &Folder, size: &'static str) -> Self {
-        Self { disk: Some((folder.path().to_str().unwrap().to_owned(), size)), ..self }
+    /// Gives it a disk in the place of a folder, with options as `mount` reads them; nobody else sees what is on it, and it goes
+    /// with the process.
+    pub(crate) fn small_disk(self, folder: &Folder, options: &'static str) -> Self {
+        Self { disk: Some((folder.path().to_str().unwrap().to_owned(), options)), ..self }
     }
 
     /// Adds words unless there is one that begins like this.
@@ -92,8 +93,8 @@ impl Launch {
             (None, None) => orbit::command(),
             (Some(blocks), _) => orbit::command_under(&format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")),
             // A namespace of its own, in which anybody may mount.
-            (None, Some((folder, size))) => orbit::command_under(&format!(
-                "exec unshare --map-root-user --mount sh -c 'mount -t tmpfs -o size={size} none {folder} && exec \"$0\" \"$@\"' \"$0\" \"$@\""
+            (None, Some((folder, options))) => orbit::command_under(&format!(
+                "exec unshare --map-root-user --mount sh -c 'mount -t tmpfs -o {options} none {folder} && exec \"$0\" \"$@\"' \"$0\" \"$@\""
             )),
         };
         command.args(&self.words).envs(self.environment.iter().cloned());
@@ -120,9 +121,9 @@ impl Launch {
 
     /// Starts it where it must refuse to start, and returns what it said.
     pub(crate) fn refused(self) -> Output {
-        let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
-        let environment: Vec<(&str, &str)> = self.environment.iter().map(|(name, value)| (&**name, &**value)).collect();
-        let output = orbit(&words, &environment, &[]);
+        let ended = self.command().output().unwrap();
+        let stderr = String::from_utf8_lossy(&ended.stderr).into_owned();
+        let output = Output { code: ended.status.code(), stdout: ended.stdout, stderr };
         assert!(output.code.is_some_and(|code| code != 0) && output.stdout.is_empty(), "{output:?}");
         output
     }
@@ -146,14 +147,6 @@ impl Server {
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
         self.log.text()
-    }
-
-    /// Changes how its own disk is mounted, as in `remount,ro`.
-    pub(crate) fn remount(&self, folder: &Folder, options: &str) {
-        let process = self.child.id().to_string();
-        let words = ["--target", &process, "--user", "--mount", "--preserve-credentials", "mount", "-o", options];
-        let status = Command::new("nsenter").args(words).arg(folder.path()).status();
-        assert!(status.expect("install util-linux, which has nsenter").success(), "mount -o {options}");
     }
 
     /// Asks it to end, and returns at once.

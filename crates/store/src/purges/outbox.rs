@@ -35,7 +35,9 @@ impl Outbox {
     pub async fn open(path: &Path) -> Result<Self, Error> {
         let path = path.to_owned();
         let database = blocking::run(move || Database::open(&path, &LAYOUT)).await?;
-        let count = |db: &rusqlite::Connection| db.query_row("SELECT count(*) FROM purges", [], |row| row.get(0)).map_err(fault);
+        let count = |db: &rusqlite::Connection| {
+            db.query_row("SELECT count(*) FROM purges", [], |row| row.get(0)).map_err(fault)
+        };
         let waiting = Arc::new(AtomicU64::new(database.read(count).await?));
         Ok(Self { database, waiting })
     }
@@ -66,7 +68,9 @@ impl Outbox {
     pub(crate) async fn first(&self) -> Result<Option<(i64, PurgeRequest)>, Error> {
         let select = |db: &rusqlite::Connection| {
             let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)?));
-            db.query_row("SELECT number, request FROM purges ORDER BY number LIMIT 1", [], row).optional().map_err(fault)
+            db.query_row("SELECT number, request FROM purges ORDER BY number LIMIT 1", [], row)
+                .optional()
+                .map_err(fault)
         };
         let Some((number, json)) = self.database.read(select).await? else { return Ok(None) };
         let purge = serde_json::from_str(&json)

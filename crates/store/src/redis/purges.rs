@@ -18,10 +18,10 @@ use redis::{Script, Value, cmd};
 use tokio::sync::watch;
 
 use super::{Connection, Listener};
+use crate::Error;
 use crate::purges::{
     Appended, Attendance, Attending, FILL_LIFE, Follower, Outbox, PurgeLog, REMEMBERED, RETAINED, Reading,
 };
-use crate::Error;
 
 const LOG: &str = "{orbit}:purges";
 const HEAD: &str = "{orbit}:purges:head";
@@ -135,7 +135,8 @@ impl PurgeLog for SharedPurges {
         }
         let entries = read_entries(&entries)?;
         let is_whole = entries.len() < count;
-        let mut reading = Reading { position: position(&epoch, &place.to_string())?, reset, notices: Vec::new(), is_whole };
+        let mut reading =
+            Reading { position: position(&epoch, &place.to_string())?, reset, notices: Vec::new(), is_whole };
         for (id, notice) in entries.into_iter().take(count - 1) {
             reading.position.place = id;
             let is_old = id.millis + millis(FILL_LIFE) < now;
@@ -163,7 +164,8 @@ impl PurgeLog for SharedPurges {
 
     async fn edges(&self) -> Result<Vec<Attending>, Error> {
         let (now, _, fields) = self.0.list().await?;
-        let mut edges: Vec<(Attending, u64)> = fields.iter().filter_map(|(name, value)| entry(name, value, now)).collect();
+        let mut edges: Vec<(Attending, u64)> =
+            fields.iter().filter_map(|(name, value)| entry(name, value, now)).collect();
         edges.sort_by(|(left, _), (right, _)| left.follower.cmp(&right.follower));
         let is_gone = |(edge, until): &(Attending, u64)| {
             let is_replaced =

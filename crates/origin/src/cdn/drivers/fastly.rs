@@ -61,9 +61,6 @@ impl Driver for Fastly {
 
     fn compose(&self, purge: &PurgeRequest, _: bool, _: Timestamp) -> Result<Vec<Request<Bytes>>, String> {
         if purge.all {
-            if purge.soft {
-                return Err("it cannot mark everything as stale; purge by threads, styles or ids".to_owned());
-            }
             return Ok(vec![self.request("purge_all", false, Bytes::new())?]);
         }
         let keys = tags_of(purge);
