@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { assertQuiet, concepts, draw, edgeRequests, fill, inContext, openPage, startBrowser, startStudio, waitForFrames } from './studio-harness.mjs';
+import { assertQuiet, concepts, draw, edgeRequests, fill, inContext, openPage, startBrowser, startStudio, until, waitForFrames } from './studio-harness.mjs';
 
 const STOCK = 1_000;
 const A_BOARD = 20;
@@ -41,7 +41,7 @@ test('thumbnails below the fold are not asked for until they are scrolled to', (
   const inList = await seen(page);
   assert.ok(asked < inList, `${asked} asked for, of ${inList} in the list`);
   assert.ok(inList < STOCK, 'the list was read to its end without being scrolled to');
-  const far = page.locator('[data-picture]').last();
+  const far = page.locator('[data-picture]').nth(inList - 1);
   assert.notEqual(await far.locator('.orbit-image').getAttribute('data-state'), 'loaded');
   await far.scrollIntoViewIfNeeded();
   await far.locator('.orbit-image[data-state="loaded"]').waitFor();
@@ -103,44 +103,40 @@ test('coming back finds the gallery as it was, without a request for a picture',
   await page.waitForFunction(() => scrollY > 200);
 }));
 
+// The last one: after it nothing runs any more.
 test('without a line a reload shows the board that was seen, and its pictures', () => inContext(browser, {}, async (context) => {
-  const own = await startStudio();
-  try {
-    const thread = 'offline-aaaaaaaa';
-    await draw(own, thread, concepts(6));
-    const page = await openPage(context, `${own.edge}/boards/${thread}`);
-    await page.evaluate(() => navigator.serviceWorker.ready);
-    await waitForFrames(page, 6);
-    // The worker sees what is loaded from now on.
-    await page.reload();
-    await waitForFrames(page, 6);
-    // To a picture without loading its page, and back to the board.
-    await page.click('.frame:nth-child(2) a.print');
-    await page.waitForSelector('.concept-print .orbit-image[data-state="loaded"]');
-    const picture = page.url();
-    await page.waitForFunction(async (wanted) => {
-      const names = await caches.keys();
-      return (await Promise.all(names.map(async (name) => (await caches.open(name)).match(wanted)))).some(Boolean);
-    }, picture);
-    await page.goBack();
-    await waitForFrames(page, 6);
-    await page.waitForFunction(async () => {
-      const stores = await Promise.all((await caches.keys()).map(async (name) => (await (await caches.open(name)).keys()).map(({ url }) => url)));
-      const pictures = new Set(stores.flat().filter((url) => url.includes('/api/images/')));
-      const here = [...document.querySelectorAll('.frame .orbit-image img')].map((one) => one.currentSrc);
-      return here.every((url) => pictures.has(url)) && stores.flat().some((url) => url === location.href);
-    });
-    await own.stop();
-    page.trouble.length = 0;
-    await page.reload();
-    await waitForFrames(page, 6);
-    await page.waitForSelector('.line-state[data-state="waiting"]');
-    const sizes = await page.$$eval('.frame .orbit-image img:last-of-type', (all) => all.map((one) => one.naturalWidth));
-    assert.equal(sizes.length, 6);
-    for (const width of sizes) assert.ok(width > 0);
-    await page.goto(picture);
-    await page.waitForSelector('.concept-print .orbit-image[data-state="loaded"]');
-  } finally {
-    await own.stop();
-  }
+  const thread = 'offline-aaaaaaaa';
+  await draw(studio, thread, concepts(6));
+  const page = await openPage(context, `${studio.edge}/boards/${thread}`);
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await waitForFrames(page, 6);
+  // The worker sees what is loaded from now on.
+  await page.reload();
+  await waitForFrames(page, 6);
+  // To a picture without loading its page, and back to the board.
+  await page.click('.frame:nth-child(2) a.print');
+  await page.waitForSelector('.concept-print .orbit-image[data-state="loaded"]');
+  const picture = page.url();
+  await until(page, async (wanted) => {
+    const names = await caches.keys();
+    return (await Promise.all(names.map(async (name) => (await caches.open(name)).match(wanted)))).some(Boolean);
+  }, picture);
+  await page.goBack();
+  await waitForFrames(page, 6);
+  await until(page, async () => {
+    const stores = await Promise.all((await caches.keys()).map(async (name) => (await (await caches.open(name)).keys()).map(({ url }) => url)));
+    const pictures = new Set(stores.flat().filter((url) => url.includes('/api/images/')));
+    const here = [...document.querySelectorAll('.frame .orbit-image img')].map((one) => one.currentSrc);
+    return here.every((url) => pictures.has(url)) && stores.flat().some((url) => url === location.href);
+  });
+  await studio.stop();
+  page.trouble.length = 0;
+  await page.reload();
+  await waitForFrames(page, 6);
+  await page.waitForSelector('.line-state[data-state="waiting"]');
+  const sizes = await page.$$eval('.frame .orbit-image img:last-of-type', (all) => all.map((one) => one.naturalWidth));
+  assert.equal(sizes.length, 6);
+  for (const width of sizes) assert.ok(width > 0);
+  await page.goto(picture);
+  await page.waitForSelector('.concept-print .orbit-image[data-state="loaded"]');
 }));

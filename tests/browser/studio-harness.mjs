@@ -219,6 +219,12 @@ export async function waitForFrames(page, count) {
   }, count, { timeout: PATIENCE_MS });
 }
 
+/** Asks the page again and again, until it says yes: for what is not told of by any event, as what a worker has written to its caches. */
+export async function until(page, predicate, argument) {
+  const end = Date.now() + PATIENCE_MS;
+  while (!await page.evaluate(predicate, argument)) assert.ok(Date.now() < end, `not in time: ${predicate}`);
+}
+
 /** Writes a picture of the page for people to look at, where SCREENSHOTS says. */
 export async function photograph(page, name) {
   if (!SCREENSHOTS) return;

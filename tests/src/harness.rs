@@ -24,8 +24,7 @@ mod nginx;
 mod orbit;
 mod raw;
 #[path = "../../crates/store/src/fixtures/redis.rs"]
-#[expect(dead_code, reason = "the tests of the store use more of it")]
-mod redis;
+pub(crate) mod redis;
 mod scripted;
 mod server;
 mod varnish;

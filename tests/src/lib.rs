@@ -9,8 +9,8 @@
 //! - the edge as a proxy: `pass`, `backends`; behind another one `through_nginx`
 //! - in a bucket, where several origins keep the same images: `bucket`; from one place to another, and no more than is allowed: `storage`
 //! - when things end badly: `crash`, `shutdown`, `limits`, `disk`, `full`
-//! - away, and never again: `purge`, `edge_purge`, `purge_log`; from caches of others too: `cdn`
-//! - among several origins on one Redis: `nodes`
+//! - among several origins on one Redis: `nodes`; their index, and when Redis is away: `shared_index`
+//! - away, and never again: `purge`, `edge_purge`, `purge_log`, `purge_shared`; from caches of others too: `cdn`
 //! - how clients connect, and those who dawdle: `connections`, `tls`
 //! - who may: `access`; who looks on: `observe`
 //! - the command line: `cli`, `convert`
@@ -82,9 +82,13 @@ mod purge;
 #[cfg(test)]
 mod purge_log;
 #[cfg(test)]
+mod purge_shared;
+#[cfg(test)]
 mod restart;
 #[cfg(test)]
 mod serve;
+#[cfg(test)]
+mod shared_index;
 #[cfg(test)]
 mod shutdown;
 #[cfg(test)]

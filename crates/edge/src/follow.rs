@@ -86,6 +86,8 @@ struct State {
     lease: Duration,
     /// When the lease ends, by a clock that never jumps; `None` where none runs.
     ends: Option<Instant>,
+    /// It was said that the log cannot be followed any more.
+    has_complained: bool,
 }
 
 impl Follower {
@@ -97,7 +99,7 @@ impl Follower {
         let stage = if has_followed { Stage::Following } else { Stage::Unknown };
         let place = recalled.unwrap_or_default();
         let session = format!("{:016x}", RandomState::new().hash_one("session"));
-        let state = State { stage, place, lease: Duration::ZERO, ends: None };
+        let state = State { stage, place, lease: Duration::ZERO, ends: None, has_complained: false };
         Some(Self { following, session, kept, state: Mutex::new(state) })
     }
 
@@ -218,8 +220,15 @@ impl Edge {
 
     fn lose_touch(&self) {
         let Some(follower) = &self.follower else { return };
+        {
+            let mut state = follower.state.lock();
+            // It may have been lent anew in this moment.
+            if state.ends.is_none_or(|ends| ends > Instant::now()) {
+                return;
+            }
+            state.ends = None;
+        }
         self.cache.end_lease();
-        follower.state.lock().ends = None;
         tracing::warn!(target: "orbit::edge", "cut off from the log of purges: the upstream is asked before any copy is served");
     }
 
@@ -251,6 +260,9 @@ impl Edge {
     fn find_none(&self, follower: &Follower, reason: &str, stage: Stage) {
         let name = &follower.following.name;
         if follower.stage() == Stage::Following {
+            if std::mem::replace(&mut follower.state.lock().has_complained, true) {
+                return;
+            }
             tracing::warn!(
                 target: "orbit::edge",
                 %name,
@@ -280,6 +292,10 @@ impl Edge {
     async fn take(&self, follower: &Follower, bulletin: Bulletin, (asked, asked_at): (Instant, Timestamp)) {
         let Bulletin { position, lease_ms, reset, purges, fills } = bulletin;
         let follows_anew = follower.enter(Stage::Following);
+        if follows_anew {
+            self.cache.end_lease();
+        }
+        follower.state.lock().has_complained = false;
         if reset {
             self.forget_all_leave(follower);
         }

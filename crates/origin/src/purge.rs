@@ -14,7 +14,6 @@ use axum::Json;
 use axum::extract::{Request, State};
 use jiff::Timestamp;
 use orbit_model::{Event, ImageId, ImagePurged, PurgeRequest, Receipt, Removed, ThreadId};
-use orbit_store::Query;
 
 use crate::edges::Told;
 use crate::routes::Segment;
@@ -152,15 +151,7 @@ impl Origin {
             ids.extend(self.store().ids_of_thread(thread).await?);
         }
         for style in request.tags.iter().filter_map(|tag| tag.strip_prefix("style:")) {
-            let mut query = Query { style: Some(style.to_owned()), limit: Query::MAX_LIMIT, ..Query::default() };
-            loop {
-                let page = self.store().list(&query).await?;
-                ids.extend(page.manifests.into_iter().map(|manifest| manifest.id));
-                match page.next_cursor {
-                    Some(cursor) => query.cursor = Some(cursor),
-                    None => break,
-                }
-            }
+            ids.extend(self.store().ids_of_style(style).await?);
         }
         Ok(ids)
     }

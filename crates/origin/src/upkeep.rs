@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use orbit_model::{ImageId, Manifest, PurgeRequest};
-use orbit_store::Going;
+use orbit_store::{Going, Mended};
 
 use crate::background::Chore;
 use crate::{Error, Origin};
@@ -14,8 +14,22 @@ use crate::{Error, Origin};
 const USE: Duration = Duration::from_secs(24 * 3600);
 
 impl Origin {
-    /// Reads the manifests of a bucket that others write to, so that lists show what they have stored.
+    /// Mends an index that others have too; else reads the manifests of a bucket that others write to, so that lists show what
+    /// they have stored.
     pub(crate) async fn catch_up(&self) {
+        if self.store().has_shared_index() {
+            let tend = self.store().tend(|mended| match mended {
+                Mended::Rows(rows) => tracing::info!(target: "orbit::origin", rows, "the shared index was told of changes"),
+                Mended::Index(made) => {
+                    tracing::info!(target: "orbit::origin", images = made.images, removed = made.removed, "the shared index was made anew");
+                }
+                Mended::Failed(error) => {
+                    tracing::warn!(target: "orbit::origin", %error, "the shared index is not right yet; it is tried again");
+                }
+            });
+            let _ = self.0.stopping.run_until_cancelled(tend).await;
+            return;
+        }
         if !self.config().catch_up {
             return;
         }

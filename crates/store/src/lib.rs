@@ -38,7 +38,7 @@ pub use blob::{BlobStore, Deleted, File, PutMode, Version};
 pub use error::Error;
 pub use events::EventLog;
 pub use filesystem::FileSystem;
-pub use index::{ImageIndex, Page, Query, Totals};
+pub use index::{ImageIndex, Page, Query, Totals, Want};
 pub use journal::Journal;
 pub use memory::{EventLimits, MemoryLog};
 pub use objects::Objects;
@@ -49,5 +49,5 @@ pub use purges::{
 };
 pub use queue::{JobQueue, MemoryQueue};
 pub use sqlite::Sqlite;
-pub use store::{Bound, Bounds, Committed, Erased, Excess, Expect, Going, Recovered, Reindexed, Store};
+pub use store::{Bound, Bounds, Committed, Erased, Excess, Expect, Going, Mended, Recovered, Reindexed, Store};
 pub use transfer::{TransferOptions, Transferred, transfer};

@@ -2,6 +2,7 @@
 //!
 //! - [`Connection`]: the way to it for everything here; in an outage it says so at once and mends itself.
 //! - [`Listener`]: a socket of its own, for commands that wait in the server.
+//! - [`SharedIndex`]: the image index of all nodes.
 //! - [`SharedPurges`]: the log of purges that all origins write and all edges follow.
 //! - [`SharedEvents`], [`Board`] and [`SharedQueue`], [`Leases`]: the events of all nodes, their jobs, and what one node at a time does for
 //!   all.
@@ -13,6 +14,7 @@ mod address;
 mod board;
 mod connection;
 mod events;
+mod index;
 mod leases;
 mod link;
 mod listener;
@@ -27,6 +29,7 @@ mod tests;
 pub use board::{Board, Claim, Hold, Offer, Posted, Taken};
 pub use connection::{Connection, Health};
 pub use events::{SharedEvents, Signal};
+pub use index::SharedIndex;
 pub use leases::{Lease, Leases};
 pub use listener::Listener;
 pub use purges::SharedPurges;

@@ -70,7 +70,8 @@ impl Demo {
             nodes: flags::Nodes::none(),
             making: self.making.with_demo_only(),
         };
-        let node = wiring::block_on(Node::serve(&origin, &self.edge, &Access::loopback_only(), page::router()))??;
+        let node =
+            wiring::block_on(Node::serve(&origin, &self.edge, (&Access::loopback_only(), None), page::router()))??;
         let thread = self.thread.clone();
         node.run_beside(server, move || show(address, thread))?;
         Ok(ExitCode::SUCCESS)

@@ -24,6 +24,9 @@ pub(crate) struct Gc {
     /// Where images are kept in place of the data folder
     #[arg(long, env = "ORBIT_BLOBS", value_name = "URL")]
     blobs: Option<String>,
+    /// The Redis in which the index is, where there is one
+    #[arg(long, env = "REDIS_URL", hide_env_values = true, value_name = "URL")]
+    redis_url: Option<String>,
     #[command(flatten)]
     keeping: flags::Keeping,
     /// Only say what would go
@@ -62,8 +65,9 @@ impl Gc {
     }
 
     async fn collect(&self, bar: &ProgressBar) -> Result<Tally> {
-        let store = wiring::storage::open(&self.data_dir, self.blobs.as_deref()).await?;
-        if store.has_other_writers() {
+        let redis = wiring::redis::connect(self.redis_url.as_deref()).await?;
+        let store = wiring::storage::open(&self.data_dir, self.blobs.as_deref(), redis.as_ref()).await?;
+        if store.has_other_writers() && !store.has_shared_index() {
             bar.set_message("read");
             store.reindex(|done| bar.set_position(done)).await?;
         }

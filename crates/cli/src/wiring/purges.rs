@@ -36,7 +36,7 @@ pub(super) fn following(
     }
     let name = match edge_name {
         Some(name) => name.clone(),
-        None => format!("{}-{}", host(), address.port()),
+        None => name_at(address),
     };
     // Names of edges have the grammar of those of threads.
     name.parse::<ThreadId>().ok().with_context(|| {
@@ -44,8 +44,20 @@ pub(super) fn following(
             "`{name}` is no name for an edge: take letters, digits, and - _ . : @ behind the first, up to 128 in all"
         )
     })?;
-    let token = listening.token.as_deref().map(|token| token.trim().to_owned());
-    Ok(Some(Following { name, token, is_strict: *purge_log == PurgeLog::On }))
+    Ok(Some(Following { name, token: token(listening), is_strict: *purge_log == PurgeLog::On }))
+}
+
+/// How the edge in the process of an origin that listens at an address follows what all origins write.
+pub(super) fn following_beside(listening: &flags::Listening, address: SocketAddr) -> Following {
+    Following { name: name_at(address), token: token(listening), is_strict: true }
+}
+
+fn token(listening: &flags::Listening) -> Option<String> {
+    listening.token.as_deref().map(|token| token.trim().to_owned())
+}
+
+fn name_at(address: SocketAddr) -> String {
+    format!("{}-{}", host(), address.port())
 }
 
 /// The machine's name, as far as it can be part of an edge's.

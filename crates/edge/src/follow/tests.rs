@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::body::{Body, to_bytes};
 use http::{Request, Response};
 use orbit_model::clock::Manual;
-use orbit_model::{Access, Clock as _, PurgeRequest};
+use orbit_model::{Access, PurgeRequest};
 use tempfile::TempDir;
 use tokio::sync::Notify;
 

@@ -88,7 +88,7 @@ impl Register {
         };
         let start = self.notices.partition_point(|(place, ..)| *place <= after.place);
         let read = || self.notices.iter().skip(start).take(limit);
-        let place = read().last().map_or(after.place.min(self.last), |(place, ..)| *place);
+        let place = read().next_back().map_or(after.place.min(self.last), |(place, ..)| *place);
         let worth = |notice: &Notice, at: Instant| !matches!(notice, Notice::Fill(_)) || now - at < FILL_LIFE;
         let notices =
             read().filter(|(_, notice, at)| worth(notice, *at)).map(|(_, notice, _)| notice.clone()).collect();

@@ -25,7 +25,7 @@ export function Gallery({ first }: { first: Shelf }) {
     <main id="main" className="page gallery">
       <div className="gallery-head">
         <h1>Gallery</h1>
-        <p aria-live="polite">{count(total, "picture")}{shelf.next === null ? "" : " so far; scroll for more"}</p>
+        <p aria-live="polite">{`${count(total, "picture")}${shelf.next === null ? "" : " so far; scroll for more"}`}</p>
       </div>
       {shelf.state === "failed" && total === 0 && <Unreachable />}
       <div className="contacts" onKeyDown={walk}>

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::ObjectStore;
 use orbit_model::{Clock, ImageId};
 
 use super::crash::{Blow, Fuse, Fused};
