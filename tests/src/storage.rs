@@ -28,14 +28,18 @@ fn a_folder_goes_to_a_bucket_and_back_and_a_server_goes_on_at_either() {
         server.client.put(&format!("/images/{name}"), &middling(number as u64)).expect(201);
     }
     let before = server.client.get("/images/fox").expect(200);
-    let busy = run(&bucket, &["sync", path(&folder), &bucket.url()]);
+    let first = run(&bucket, &["sync", path(&folder), &bucket.url(), "--json"]).json();
+    assert_eq!((&first["copied"], &first["there"]), (&3.into(), &0.into()), "beside the server");
+    let busy = run(&bucket, &["sync", &bucket.url(), path(&folder)]);
     assert!(busy.code == Some(1) && busy.stderr.contains("another process"), "{busy:?}");
     server.stop();
-
-    let first = run(&bucket, &["sync", path(&folder), &bucket.url(), "--json"]).json();
-    assert_eq!((&first["copied"], &first["there"]), (&3.into(), &0.into()));
-    let again = run(&bucket, &["sync", path(&folder), &bucket.url(), "--verify", "--json"]).json();
-    assert_eq!((&again["copied"], &again["there"]), (&0.into(), &3.into()));
+    let server = Launch::origin(&folder).start();
+    server.client.put("/images/owl", &tiny(9)).expect(201);
+    run(&bucket, &["sync", path(&folder), &bucket.url()]);
+    server.client.delete("/images/owl").expect(200);
+    server.stop();
+    let again = run(&bucket, &["sync", path(&folder), &bucket.url(), "--verify", "--delete", "--json"]).json();
+    assert_eq!((&again["copied"], &again["there"], &again["removed"]), (&0.into(), &3.into(), &1.into()));
     let server = bucket.keeps_images_of(Launch::origin(&beside)).start();
     let there = server.client.get("/images/fox").expect(200);
     assert_eq!((there.body, there.headers.get("etag")), (before.body.clone(), before.headers.get("etag")));

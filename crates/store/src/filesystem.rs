@@ -45,6 +45,15 @@ impl FileSystem {
         blocking::run(move || Root::open(&root).map(|root| Self(Arc::new(root)))).await
     }
 
+    /// Opens a root folder that another process may be using; whatever would change it is refused.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where it is no data folder.
+    pub async fn open_to_read(root: &Path) -> Result<Self, Error> {
+        let root = root.to_owned();
+        blocking::run(move || Root::open_to_read(&root).map(|root| Self(Arc::new(root)))).await
+    }
+
     async fn run<T, F>(&self, id: &ImageId, work: F) -> Result<T, Error>
     where
         T: Send + 'static,
@@ -59,6 +68,7 @@ impl FileSystem {
 #[async_trait]
 impl BlobStore for FileSystem {
     async fn put(&self, id: &ImageId, file: File<'_>, bytes: Bytes, mode: PutMode<'_>) -> Result<(), Error> {
+        self.0.may_change()?;
         let name = file.as_str().to_owned();
         match mode {
             PutMode::Swap(seen) => {
@@ -81,20 +91,24 @@ impl BlobStore for FileSystem {
     }
 
     async fn discard(&self, id: &ImageId, names: &[&BlobName]) -> Result<(), Error> {
+        self.0.may_change()?;
         let names: Vec<BlobName> = names.iter().copied().cloned().collect();
         self.run(id, move |root, id| folder::discard(root, id, &names)).await
     }
 
     async fn retain(&self, id: &ImageId, keep: &[&BlobName]) -> Result<Deleted, Error> {
+        self.0.may_change()?;
         let keep: Vec<BlobName> = keep.iter().copied().cloned().collect();
         self.run(id, move |root, id| folder::retain(root, id, &keep)).await
     }
 
     async fn delete_image(&self, id: &ImageId) -> Result<Deleted, Error> {
+        self.0.may_change()?;
         self.run(id, folder::delete).await
     }
 
     async fn link(&self, from: (&ImageId, &BlobName), to: (&ImageId, &BlobName)) -> Result<(), Error> {
+        self.0.may_change()?;
         let (name, to) = (from.1.clone(), (to.0.clone(), to.1.clone()));
         self.run(from.0, move |root, from| folder::link(root, (from, &name), (&to.0, &to.1))).await
     }

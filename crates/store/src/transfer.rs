@@ -49,11 +49,33 @@ pub async fn transfer(
     id: &ImageId,
     options: TransferOptions,
 ) -> Result<Transferred, Error> {
-    let manifest = match from.get(id, File::Manifest).await {
-        Ok(json) => parse_manifest(id, &json)?,
-        Err(Error::NotFound) => return Ok(Transferred::Unfinished),
-        Err(error) => return Err(error),
-    };
+    let Some(manifest) = manifest_of(from, id).await? else { return Ok(Transferred::Unfinished) };
+    match copy(from, to, &manifest, options).await {
+        // Changed or removed while it was read, as happens in a store that is in use: what it is now is copied.
+        Err(error @ Error::Corrupt { .. }) => match manifest_of(from, id).await? {
+            None => Ok(Transferred::Unfinished),
+            Some(now) if now == manifest => Err(error),
+            Some(now) => copy(from, to, &now, options).await,
+        },
+        ended => ended,
+    }
+}
+
+async fn manifest_of(from: &dyn BlobStore, id: &ImageId) -> Result<Option<Manifest>, Error> {
+    match from.get(id, File::Manifest).await {
+        Ok(json) => parse_manifest(id, &json).map(Some),
+        Err(Error::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn copy(
+    from: &dyn BlobStore,
+    to: &dyn BlobStore,
+    manifest: &Manifest,
+    options: TransferOptions,
+) -> Result<Transferred, Error> {
+    let id = &manifest.id;
     let there = match to.get_manifest(id).await {
         Ok((json, version)) => Some((parse_manifest(id, &json).ok(), version)),
         Err(Error::NotFound) => None,
@@ -61,7 +83,7 @@ pub async fn transfer(
     };
     match &there {
         None => {}
-        Some((Some(found), _)) if is_same(found, &manifest) => {
+        Some((Some(found), _)) if is_same(found, manifest) => {
             let whole = !options.verify || is_whole(to, found).await?;
             if whole {
                 return Ok(Transferred::There);

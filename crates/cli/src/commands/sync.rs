@@ -24,10 +24,10 @@ const AT_ONCE: usize = 8;
 
 #[derive(Debug, Args)]
 pub(crate) struct Sync {
-    /// The data folder or bucket to copy, as in /var/lib/orbit or s3://bucket/prefix; no server may be running on a folder
+    /// The data folder or bucket to copy, as in /var/lib/orbit or s3://bucket/prefix; a server may be running on it
     #[arg(value_name = "FROM")]
     from: String,
-    /// Where to
+    /// Where to; no server may be running on a folder
     #[arg(value_name = "TO")]
     to: String,
     /// Replace images that are there and differ
@@ -36,6 +36,9 @@ pub(crate) struct Sync {
     /// Read what is there already too, and copy it again where it is damaged
     #[arg(long)]
     verify: bool,
+    /// Remove images there that are not here, as those are that were removed since the last copy; not for a place that others write to
+    #[arg(long)]
+    delete: bool,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -46,6 +49,7 @@ pub(crate) struct Sync {
 struct Tally {
     copied: u64,
     there: u64,
+    removed: u64,
     files: u64,
     bytes: u64,
     differing: Vec<ImageId>,
@@ -58,8 +62,11 @@ impl Sync {
         if self.json {
             output::json(&tally)?;
         } else {
-            let (copied, there) = (tally.copied, tally.there);
-            output::line(&format!("{copied} images copied, {}; {there} were there", output::size(tally.bytes)))?;
+            let Tally { copied, there, removed, bytes, .. } = tally;
+            output::line(&format!("{copied} images copied, {}; {there} were there", output::size(bytes)))?;
+            if removed > 0 {
+                output::line(&format!("{removed} images removed that are not in {}", self.from))?;
+            }
             for id in &tally.differing {
                 output::line(&format!("{id}: another image is there; --replace replaces it"))?;
             }
@@ -96,8 +103,30 @@ impl Sync {
             }
             bar.set_message(output::size(tally.bytes));
         }
+        if self.delete {
+            bar.set_message("looking for what is not there any more");
+            tally.removed = remove_others(from.as_ref(), to.as_ref()).await?;
+        }
         bar.finish_and_clear();
         Ok(tally)
+    }
+}
+
+/// Removes the images of one place that another has not; tells how many.
+async fn remove_others(from: &dyn BlobStore, to: &dyn BlobStore) -> Result<u64> {
+    let (mut removed, mut after) = (0, None);
+    loop {
+        let page = to.list(after.as_ref(), BATCH).await?;
+        let Some(last) = page.last() else { return Ok(removed) };
+        after = Some(last.clone());
+        for id in &page {
+            match from.get_manifest(id).await {
+                Err(orbit_store::Error::NotFound) => {
+                    removed += u64::from(to.delete_image(id).await?.files > 0);
+                }
+                answer => drop(answer?),
+            }
+        }
     }
 }
 
@@ -137,14 +166,11 @@ fn is_folder(place: &str) -> bool {
     !place.contains("://")
 }
 
-async fn open(place: &str, must_exist: bool) -> Result<Arc<dyn BlobStore>> {
+async fn open(place: &str, only_to_read: bool) -> Result<Arc<dyn BlobStore>> {
     if !is_folder(place) {
         return wiring::storage::open_blobs(place).await;
     }
     let folder = PathBuf::from(place);
-    if must_exist && !folder.join("images").is_dir() {
-        bail!("{place} is no data folder: it has no images/ in it");
-    }
-    let blobs = FileSystem::open(&folder).await.with_context(|| format!("the folder {place}"))?;
-    Ok(Arc::new(blobs))
+    let blobs = if only_to_read { FileSystem::open_to_read(&folder).await } else { FileSystem::open(&folder).await };
+    Ok(Arc::new(blobs.with_context(|| format!("the folder {place}"))?))
 }

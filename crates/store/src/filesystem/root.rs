@@ -27,8 +27,8 @@ pub(super) struct Root {
     pub(super) names: Mutex<()>,
     /// Held from the look at a file to its replacement, so that of all who have read the same one replaces it.
     pub(super) swap: Mutex<()>,
-    /// Locked for as long as this process uses the root.
-    _lock: File,
+    /// Locked for as long as this process uses the root; `None` where it only reads.
+    lock: Option<File>,
 }
 
 impl Root {
@@ -37,7 +37,8 @@ impl Root {
         make_root(path)?;
         let path = path.canonicalize().map_err(at("find", path))?;
         let lock = lock(&path.join("lock"))?;
-        let root = Self { path, next: AtomicU64::new(0), names: Mutex::default(), swap: Mutex::default(), _lock: lock };
+        let root =
+            Self { path, next: AtomicU64::new(0), names: Mutex::default(), swap: Mutex::default(), lock: Some(lock) };
         for name in ["images", "tmp", "trash"] {
             make_folder(&root.path.join(name))?;
         }
@@ -51,6 +52,23 @@ impl Root {
             empty(&root.path.join(name))?;
         }
         Ok(root)
+    }
+
+    /// Opens a root that another process may be using, and changes nothing in it.
+    pub(super) fn open_to_read(path: &Path) -> Result<Self, Error> {
+        let path = path.canonicalize().map_err(at("find", path))?;
+        if !path.join("images").is_dir() {
+            return Err(Error::Invalid("the folder holds no images/, so it is no data folder".to_owned()));
+        }
+        Ok(Self { path, next: AtomicU64::new(0), names: Mutex::default(), swap: Mutex::default(), lock: None })
+    }
+
+    /// Refuses a change where the root was opened to be read.
+    pub(super) fn may_change(&self) -> Result<(), Error> {
+        match &self.lock {
+            Some(_) => Ok(()),
+            None => Err(Error::Invalid("the data folder was opened to be read".to_owned())),
+        }
     }
 
     /// The folder of an image; nothing says that it exists.
@@ -77,7 +95,9 @@ impl Root {
             if ids.len() >= limit {
                 break;
             }
-            let mut found = folders_in(&self.shard(shard))?;
+            // One that is only read may lack some.
+            let folder = self.shard(shard);
+            let mut found = if self.lock.is_some() || folder.is_dir() { folders_in(&folder)? } else { Vec::new() };
             found.retain(|id| after.is_none_or(|after| shard != shard_of(after) || id > after));
             found.sort_unstable();
             ids.extend(found);

@@ -93,3 +93,26 @@ async fn what_is_damaged_there_is_found_and_copied_again_on_request() {
     assert!(matches!(copied, Transferred::Copied { .. }));
     assert_eq!(places.objects.read_image(&id("fox")).await.unwrap().1, fox().served());
 }
+
+#[tokio::test]
+async fn a_folder_in_use_is_read_beside_its_user_and_never_changed() {
+    let folder = TempDir::new().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    fox().commit(&store, Expect::New).await.unwrap();
+    let read = FileSystem::open_to_read(folder.path()).await.unwrap();
+    assert_eq!(read.list(None, 10).await.unwrap(), [id("fox")]);
+    assert_eq!(read.read_image(&id("fox")).await.unwrap().1, fox().served());
+    let name = fox().manifest.image.file;
+    for refused in [
+        read.put(&id("fox"), File::Blob(&name), Bytes::new(), PutMode::Replace).await,
+        read.discard(&id("fox"), &[&name]).await,
+        read.link((&id("fox"), &name), (&id("hen"), &name)).await,
+        read.retain(&id("fox"), &[]).await.map(|_| ()),
+        read.delete_image(&id("fox")).await.map(|_| ()),
+    ] {
+        assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
+    }
+    assert_eq!(store.read(&id("fox")).await.unwrap().1, fox().served());
+    let empty = TempDir::new().unwrap();
+    assert!(matches!(FileSystem::open_to_read(empty.path()).await, Err(Error::Invalid(_))));
+}
