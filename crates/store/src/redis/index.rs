@@ -127,7 +127,9 @@ impl SharedIndex {
         for id in ids {
             command.arg(keys::metadata_key(id));
         }
-        let held: Vec<Option<String>> = self.redis.ask(&command).await?;
+        // Where it cannot be asked, as on a cluster that lacks a server, the files can.
+        let mut held: Vec<Option<String>> = self.redis.ask(&command).await.unwrap_or_default();
+        held.resize(ids.len(), None);
         let manifests = ids.iter().zip(held).map(|(id, held)| self.read(id, held));
         join_all(manifests).await.into_iter().collect()
     }

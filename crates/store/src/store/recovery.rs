@@ -13,6 +13,8 @@ use crate::Error;
 const BATCH: usize = 1_000;
 /// How many images are settled at once: the files of some are read while the rows of others are written.
 const AT_ONCE: usize = 8;
+/// How many manifests are read at once for an index that others have too, and so from a bucket: each answer is long in coming.
+const READ_AT_ONCE: usize = 64;
 
 /// What [`Store::recover`] found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -101,10 +103,11 @@ impl Store {
     pub async fn reindex(&self, mut progress: impl FnMut(u64) + Send) -> Result<Reindexed, Error> {
         let mut reindexed = Reindexed::default();
         let mut looked_at = 0;
+        let at_once = if self.0.index.is_shared() { READ_AT_ONCE } else { AT_ONCE };
         self.0.index.begin_rebuild().await?;
         let mut ids = self.ids(None, BATCH).await?;
         while let Some(last) = ids.last().cloned() {
-            for some in ids.chunks(AT_ONCE) {
+            for some in ids.chunks(at_once) {
                 // All of them have ended before an error is told: none is still at work then.
                 let settled = join_all(some.iter().map(|id| self.settle_again(id))).await;
                 for (id, settled) in some.iter().zip(settled) {
