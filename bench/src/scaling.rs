@@ -42,8 +42,7 @@ pub(crate) struct Group {
 
 /// The images and their thumbnails by popularity.
 pub(crate) fn popularity(demand: &Demand) -> Vec<Group> {
-    let edges: Vec<f64> =
-        (0..=GROUPS).map(|step| demand.images.powf(step as f64 / GROUPS as f64).round()).collect();
+    let edges: Vec<f64> = (0..=GROUPS).map(|step| demand.images.powf(step as f64 / GROUPS as f64).round()).collect();
     let mut ranks: Vec<(f64, f64)> = Vec::with_capacity(GROUPS);
     for pair in edges.windows(2) {
         let [from, to] = pair else { continue };
@@ -55,10 +54,7 @@ pub(crate) fn popularity(demand: &Demand) -> Vec<Group> {
     // The first rank stands alone.
     ranks.insert(0, (1.0, weight(0.5, 1.5, demand.zipf)));
     let total: f64 = ranks.iter().map(|(_, weight)| weight).sum();
-    let kinds = [
-        (demand.thumbnails, demand.thumbnail_bytes),
-        (1.0 - demand.thumbnails, demand.image_bytes),
-    ];
+    let kinds = [(demand.thumbnails, demand.thumbnail_bytes), (1.0 - demand.thumbnails, demand.image_bytes)];
     let group = |&(count, weight): &(f64, f64), (share, bytes): (f64, f64)| Group {
         count,
         rate: demand.requests * share * weight / total / count,
@@ -116,7 +112,14 @@ impl Tier {
             groups.iter().zip(&seen).map(|(all, own)| Group { rate: all.rate * missed(own.rate), ..*all }).collect();
         let (requests, bytes) = load(groups);
         let (misses, miss_bytes) = load(&beyond);
-        Answered { hits: 1.0 - misses / requests, byte_hits: 1.0 - miss_bytes / bytes, misses, miss_bytes, beyond, stays }
+        Answered {
+            hits: 1.0 - misses / requests,
+            byte_hits: 1.0 - miss_bytes / bytes,
+            misses,
+            miss_bytes,
+            beyond,
+            stays,
+        }
     }
 }
 
@@ -146,14 +149,8 @@ fn time(groups: &[Group], bytes: f64) -> f64 {
 mod tests {
     use super::*;
 
-    const DEMAND: Demand = Demand {
-        images: 1e6,
-        requests: 1e4,
-        zipf: 0.9,
-        thumbnails: 0.7,
-        image_bytes: 90e3,
-        thumbnail_bytes: 12e3,
-    };
+    const DEMAND: Demand =
+        Demand { images: 1e6, requests: 1e4, zipf: 0.9, thumbnails: 0.7, image_bytes: 90e3, thumbnail_bytes: 12e3 };
 
     #[test]
     fn the_groups_are_all_images_and_all_requests() {

@@ -176,7 +176,10 @@ fn a_cdn_that_is_down_is_told_when_it_is_back_even_by_the_next_run() {
     let failed = removed(&receipt, "cdn:varnish+xkey")["failed"].as_str().unwrap().to_owned();
     assert!(failed.contains("could not be reached") && failed.contains("until it confirms"), "{failed}");
     let letters = server.client.get("/cdn/failed").expect(200).json();
-    assert_eq!((&letters["letters"][0]["purge"]["ids"], letters["letters"][0]["state"].as_str()), (&json!(["fox"]), Some("waiting")));
+    assert_eq!(
+        (&letters["letters"][0]["purge"]["ids"], letters["letters"][0]["state"].as_str()),
+        (&json!(["fox"]), Some("waiting"))
+    );
     let (port, cdn) = (server.address.port(), format!("varnish+xkey://{}", varnish.address));
     server.kill();
     let varnish = varnish.start_again();

@@ -207,7 +207,8 @@ fn percent(share: f64) -> String {
 }
 
 fn tiers(plans: &[Plan]) -> Table {
-    let columns = ["layout", "Zipf", "CDN hits", "edge hits", "of these in memory", "requests/s at edges", "at origins"];
+    let columns =
+        ["layout", "Zipf", "CDN hits", "edge hits", "of these in memory", "requests/s at edges", "at origins"];
     let mut table = Table::new(&columns);
     for plan in plans {
         let cdn = if plan.cdn_hits > 0.0 { percent(plan.cdn_hits) } else { "-".to_owned() };
@@ -225,7 +226,8 @@ fn tiers(plans: &[Plan]) -> Table {
 }
 
 fn nodes(plans: &[Plan]) -> Table {
-    let columns = ["layout", "Zipf", "edges", "Gbit/s out of them", "origins", "Gbit/s out of the bucket", "Redis shards"];
+    let columns =
+        ["layout", "Zipf", "edges", "Gbit/s out of them", "origins", "Gbit/s out of the bucket", "Redis shards"];
     let mut table = Table::new(&columns);
     for plan in plans {
         let gigabits = |bytes: f64| figure(bytes * 8.0 / 1e9);
@@ -243,8 +245,18 @@ fn nodes(plans: &[Plan]) -> Table {
 }
 
 fn costs(plans: &[Plan]) -> Table {
-    let columns =
-        ["layout", "Zipf", "bucket", "its requests", "Redis", "origins", "edges", "out of edges", "CDN", "all, $ a month"];
+    let columns = [
+        "layout",
+        "Zipf",
+        "bucket",
+        "its requests",
+        "Redis",
+        "origins",
+        "edges",
+        "out of edges",
+        "CDN",
+        "all, $ a month",
+    ];
     let mut table = Table::new(&columns);
     for Plan { layout, zipf, cost, .. } in plans {
         let Cost { stored, bucket_requests, redis, origins, edges, edges_out, cdn_out } = *cost;

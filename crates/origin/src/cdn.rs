@@ -75,12 +75,7 @@ impl Cdns {
     ///
     /// # Errors
     /// [`Error::Invalid`] where a URL names no CDN or its token is missing, and what goes wrong with the outbox.
-    pub async fn open(
-        config: Config,
-        outbox: Outbox,
-        fetcher: &Fetcher,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, Error> {
+    pub async fn open(config: Config, outbox: Outbox, fetcher: &Fetcher, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let drivers = drivers::of(&config.urls, &config.secrets, &config.public_base_url)?;
         let carrier = Carrier::new(fetcher, Arc::clone(&clock));
         let mut desks: Vec<Desk> = drivers

@@ -57,7 +57,10 @@ impl Varnish {
     fn listening(mut self) -> Self {
         eventually("Varnish to listen, with the vmod xkey of Debian's varnish-modules", || {
             let ended = self.process.try_wait().unwrap();
-            assert!(ended.is_none(), "varnishd ended ({ended:?}): is varnish-modules installed? `./test tools` installs it");
+            assert!(
+                ended.is_none(),
+                "varnishd ended ({ended:?}): is varnish-modules installed? `./test tools` installs it"
+            );
             std::net::TcpStream::connect(self.address).ok()
         });
         self

@@ -127,9 +127,8 @@ mod tests {
     #[test]
     fn a_cdn_may_say_when_to_come_again_in_seconds_or_as_a_time() {
         let now = Timestamp::from_second(1_800_000_000).unwrap();
-        let after = |text: &str| {
-            retry_after(&HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::try_from(text).unwrap())]), now)
-        };
+        let after =
+            |text: &str| retry_after(&HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::try_from(text).unwrap())]), now);
         assert_eq!(after("7"), Some(Duration::from_secs(7)));
         assert_eq!(after("999999"), Some(MAX_AFTER));
         let later = Timestamp::from_second(1_800_000_030).unwrap();

@@ -165,7 +165,8 @@ async fn cloudflare_by_files_is_told_urls_a_hundred_at_a_time() {
     let ids = (0..60).map(|number| format!("fox-{number}").parse().unwrap()).collect();
     only(cdns.purge(&PurgeRequest { ids, ..PurgeRequest::default() }).await);
     let asked = server.asked();
-    let counts: Vec<usize> = asked.iter().map(|text| text.matches("https://cdn.example.com/api/images/").count()).collect();
+    let counts: Vec<usize> =
+        asked.iter().map(|text| text.matches("https://cdn.example.com/api/images/").count()).collect();
     assert_eq!(counts, [100, 20]);
     assert!(asked[0].contains(r#"{"files":["https://cdn.example.com/api/images/fox-0.webp","#), "{}", asked[0]);
 }

@@ -44,18 +44,14 @@ impl OwnCache {
         Ok(Self { url, base: super::uri(&format!("http://{authority}"))?, way })
     }
 
-    fn request(
-        &self,
-        method: &str,
-        path: &str,
-        field: Option<(HeaderName, String)>,
-    ) -> Result<Request<Bytes>, String> {
+    fn request(&self, method: &str, path: &str, field: Option<(HeaderName, String)>) -> Result<Request<Bytes>, String> {
         let fault = |error: &dyn std::fmt::Display| error.to_string();
         let method = Method::from_bytes(method.as_bytes()).map_err(|error| fault(&error))?;
         let uri = Uri::builder().scheme("http").path_and_query(path);
         let uri = self.base.authority().cloned().map_or(Uri::builder(), |authority| uri.authority(authority));
         let uri = uri.build().map_err(|error| fault(&error))?;
-        let mut request = Request::builder().method(method).uri(uri).body(Bytes::new()).map_err(|error| fault(&error))?;
+        let mut request =
+            Request::builder().method(method).uri(uri).body(Bytes::new()).map_err(|error| fault(&error))?;
         if let Some((name, text)) = field {
             request.headers_mut().insert(name, HeaderValue::try_from(text).map_err(|error| fault(&error))?);
         }
