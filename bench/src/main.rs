@@ -27,6 +27,7 @@ mod orbit;
 mod peer;
 mod picture;
 mod plot;
+mod redis;
 mod resident;
 mod results;
 mod scaling;
@@ -57,8 +58,14 @@ enum Command {
     Ingest(commands::ingest::Arguments),
     /// A store of 100,000 images beside one of 100: start, one image, the list.
     StoreScale(commands::store_scale::Arguments),
+    /// A million rows of the index, in SQLite and in Redis: rebuild, upload, lists, start, memory.
+    IndexScale(commands::index_scale::Arguments),
+    /// A steady load while Redis is killed, away, and back.
+    RedisOutage(commands::redis_outage::Arguments),
     /// CPU of a hit and its tail, beside nginx, Varnish and the least there is.
     HitCost(commands::hit_cost::Arguments),
+    /// From a DELETE to the receipt that three edges confirm, and purges that race fills.
+    Purge(commands::purge::Arguments),
     /// Many clients at once: fetches that reach the upstream, and the slowest answer, beside nginx and Varnish.
     Storms(commands::storms::Arguments),
     /// Resident memory of an edge over minutes of churn, against its budget.
@@ -105,8 +112,11 @@ fn main() -> Result<()> {
         Command::Size => commands::size::run(),
         Command::Ingest(arguments) => commands::ingest::run(&arguments),
         Command::StoreScale(arguments) => commands::store_scale::run(&arguments),
+        Command::IndexScale(arguments) => commands::index_scale::run(&arguments),
+        Command::RedisOutage(arguments) => commands::redis_outage::run(&arguments),
         Command::HitCost(arguments) => commands::hit_cost::run(&arguments),
         Command::Storms(arguments) => commands::storms::run(&arguments),
+        Command::Purge(arguments) => commands::purge::run(&arguments),
         Command::Soak(arguments) => commands::soak::run(&arguments),
         Command::EntryCost(arguments) => commands::entry_cost::run(&arguments),
         Command::Limit(arguments) => limit::run(&arguments),

@@ -85,16 +85,13 @@ pub(crate) struct Tier {
 /// What a tier does with requests.
 #[derive(Debug, Clone)]
 pub(crate) struct Answered {
-    /// The share of requests, and of bytes, that it has.
+    /// The share of requests that it has.
     pub(crate) hits: f64,
-    pub(crate) byte_hits: f64,
     /// What goes on: requests and bytes a second.
     pub(crate) misses: f64,
     pub(crate) miss_bytes: f64,
     /// The same by group.
     pub(crate) beyond: Vec<Group>,
-    /// How long an object stays after its last request, in seconds.
-    pub(crate) stays: f64,
 }
 
 impl Tier {
@@ -110,16 +107,9 @@ impl Tier {
         let missed = |rate: f64| (-rate * stays).exp();
         let beyond: Vec<Group> =
             groups.iter().zip(&seen).map(|(all, own)| Group { rate: all.rate * missed(own.rate), ..*all }).collect();
-        let (requests, bytes) = load(groups);
+        let (requests, _) = load(groups);
         let (misses, miss_bytes) = load(&beyond);
-        Answered {
-            hits: 1.0 - misses / requests,
-            byte_hits: 1.0 - miss_bytes / bytes,
-            misses,
-            miss_bytes,
-            beyond,
-            stays,
-        }
+        Answered { hits: 1.0 - misses / requests, misses, miss_bytes, beyond }
     }
 }
 

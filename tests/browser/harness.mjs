@@ -1,6 +1,6 @@
-// The harness: starts the real `orbit demo` and a real Chromium, and watches each page for what must never happen.
+// The harness: starts the real `orbit` and a real Chromium, and watches each page for what must never happen.
 //
-// Called by demo.test.mjs. Each process is stopped by its own handle. Every page opened here is watched for errors,
+// Called by demo.test.mjs and client/harness.mjs. Each process is stopped by its own handle. Every page opened here is watched for errors,
 // policy violations, layout shifts and requests to other origins; `assertQuiet` says whether it saw any.
 
 import assert from 'node:assert/strict';
@@ -22,11 +22,17 @@ const START_MS = 30_000;
 export const PATIENCE_MS = 60_000;
 
 /** Starts `orbit demo` on a free port and an empty folder; resolves to its origin, its page's address and `stop()`. */
-export async function startDemo() {
+export const startDemo = () => startOrbit(['demo'], /http:\/\/[\w.:[\]]+\/\?thread=[\w-]+/);
+
+/**
+ * Starts orbit on a free port and an empty folder; resolves to its origin and `stop()`, and to the `address` that it
+ * prints, where one is looked for.
+ */
+export async function startOrbit(command, pattern = null) {
   const folder = await mkdtemp(path.join(tmpdir(), 'orbit-browser-'));
   // Orbit refuses ORBIT_* variables that it does not know, and ORBIT_BIN is ours.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ORBIT_')));
-  const args = ['demo', '--listen', '127.0.0.1:0', '--data-dir', folder];
+  const args = [...command, '--listen', '127.0.0.1:0', '--data-dir', folder];
   const child = spawn(BINARY, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const exited = once(child, 'exit');
   let log = '';
@@ -37,24 +43,24 @@ export async function startDemo() {
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    return { ...(await readAddresses(child, exited)), stop };
+    return { ...(await readAddresses(child, exited, pattern)), stop };
   } catch (error) {
     await stop();
     throw new Error(`${error.message}\n${log}`);
   }
 }
 
-async function readAddresses(child, exited) {
+async function readAddresses(child, exited, pattern) {
   const lines = createInterface({ input: child.stdout });
   const found = new Promise((resolve, reject) => {
     let origin;
     lines.on('line', (line) => {
       origin ??= /^listening on (http:\/\/\S+)$/.exec(line)?.[1] ?? reject(new Error(`unexpected first line: ${line}`));
-      const address = /http:\/\/[\w.:[\]]+\/\?thread=[\w-]+/.exec(line)?.[0];
-      if (address) resolve({ origin, address });
+      const address = pattern?.exec(line)?.[0];
+      if (address || !pattern) resolve({ origin, address });
     });
-    exited.then(([code]) => reject(new Error(`orbit ended with ${code} before it printed the page's address`)), reject);
-    setTimeout(() => reject(new Error('orbit did not print the page\'s address')), START_MS).unref();
+    exited.then(([code]) => reject(new Error(`orbit ended with ${code} before it printed its address`)), reject);
+    setTimeout(() => reject(new Error('orbit did not print its address')), START_MS).unref();
   });
   return found;
 }

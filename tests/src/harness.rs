@@ -5,6 +5,7 @@
 //! - [`get_by_http2`]: one request of HTTP/2, frame by frame.
 //! - [`Scripted`] with its [`Reply`]s and [`Gate`]s: an origin that does what a test tells it to.
 //! - [`backend`]: what a scripted origin answers as a server of the OpenAI Images interface.
+//! - [`RedisServer`]: a real one, which is killed, paused and emptied.
 //! - [`Bucket`]: a real S3 server to keep images in.
 //! - [`Nginx`]: the real one, as a backend or in front of a server. [`Varnish`] with xkey, in front of one.
 //! - [`Events`]: a thread's event stream. [`Folder`]: what lies in a data folder. [`fixtures`]: what to upload.
@@ -22,6 +23,8 @@ mod http2;
 mod nginx;
 mod orbit;
 mod raw;
+#[path = "../../crates/store/src/fixtures/redis.rs"]
+pub(crate) mod redis;
 mod scripted;
 mod server;
 mod varnish;
@@ -38,6 +41,7 @@ pub(crate) use self::http2::get_by_http2;
 pub(crate) use self::nginx::Nginx;
 pub(crate) use self::orbit::{Output, orbit};
 pub(crate) use self::raw::Raw;
+pub(crate) use self::redis::RedisServer;
 pub(crate) use self::scripted::{Reply, Scripted};
 pub(crate) use self::server::{Launch, Server};
 pub(crate) use self::varnish::Varnish;

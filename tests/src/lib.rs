@@ -7,9 +7,10 @@
 //! - what an image says of itself: `marks`, and to its owner alone: `privacy`; `signed`, with the feature `c2pa` and a binary that has it too
 //! - the edge as a cache: `policy`, `parts`, `keys`, `variants_at_edge`, `told`; in a storm `coalesce`; where it is old or the origin fails `stale`
 //! - the edge as a proxy: `pass`, `backends`; behind another one `through_nginx`
-//! - in a bucket, where several origins keep the same images: `bucket`
-//! - away, and never again: `purge`, `edge_purge`, `purge_log`; from caches of others too: `cdn`
-//! - when things end badly: `crash`, `shutdown`, `limits`, `disk`
+//! - in a bucket, where several origins keep the same images: `bucket`; from one place to another, and no more than is allowed: `storage`
+//! - when things end badly: `crash`, `shutdown`, `limits`, `disk`, `full`
+//! - among several origins on one Redis: `nodes`; their index, and when Redis is away: `shared_index`
+//! - away, and never again: `purge`, `edge_purge`, `purge_log`, `purge_shared`; from caches of others too: `cdn`
 //! - how clients connect, and those who dawdle: `connections`, `tls`
 //! - who may: `access`; who looks on: `observe`
 //! - the command line: `cli`, `convert`
@@ -43,6 +44,8 @@ mod edge_purge;
 #[cfg(test)]
 mod fetch;
 #[cfg(test)]
+mod full;
+#[cfg(test)]
 mod generate;
 #[cfg(test)]
 mod harness;
@@ -54,6 +57,8 @@ mod limits;
 mod list;
 #[cfg(test)]
 mod marks;
+#[cfg(test)]
+mod nodes;
 #[cfg(test)]
 mod observe;
 #[cfg(test)]
@@ -77,9 +82,13 @@ mod purge;
 #[cfg(test)]
 mod purge_log;
 #[cfg(test)]
+mod purge_shared;
+#[cfg(test)]
 mod restart;
 #[cfg(test)]
 mod serve;
+#[cfg(test)]
+mod shared_index;
 #[cfg(test)]
 mod shutdown;
 #[cfg(test)]
@@ -87,6 +96,8 @@ mod shutdown;
 mod signed;
 #[cfg(test)]
 mod stale;
+#[cfg(test)]
+mod storage;
 #[cfg(test)]
 mod through_nginx;
 #[cfg(test)]

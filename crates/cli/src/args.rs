@@ -8,7 +8,8 @@ use anyhow::Result;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::{
-    config, convert, demo, doctor, edge, export, generate, get, ls, meta, origin, purge, put, reindex, serve, stats,
+    config, convert, demo, doctor, edge, export, gc, generate, get, ls, meta, origin, purge, put, reindex, serve,
+    stats, sync,
 };
 use crate::settings;
 use crate::telemetry::Telemetry;
@@ -60,6 +61,10 @@ pub(crate) enum Command {
     Purge(purge::Purge),
     /// Rebuild the index from the manifests beside the images
     Reindex(reindex::Reindex),
+    /// Let go of what a store holds beyond its bounds, and sweep what broken changes left
+    Gc(gc::Gc),
+    /// Copy a data folder or bucket to another place
+    Sync(sync::Sync),
     /// Show what a server holds and does
     Stats(stats::Stats),
     /// Check configuration, storage, server, headers and a round trip, and say what to do
@@ -85,6 +90,8 @@ impl Command {
             Self::Generate(command) => command.run(),
             Self::Purge(command) => command.run(),
             Self::Reindex(command) => command.run(),
+            Self::Gc(command) => command.run(),
+            Self::Sync(command) => command.run(),
             Self::Stats(command) => command.run(),
             Self::Doctor(command) => command.run(|name| settings::knows(&Cli::command(), name)),
             Self::Convert(command) => command.run(),

@@ -16,6 +16,7 @@ use crate::server;
 
 mod cdn;
 mod generation;
+mod nodes;
 mod purges;
 mod storage;
 mod variants;
@@ -23,8 +24,9 @@ mod workflow;
 
 pub(crate) use cdn::Cdn;
 pub(crate) use generation::Generation;
+pub(crate) use nodes::Nodes;
 pub(crate) use purges::{Following, Lending, PurgeLog};
-pub(crate) use storage::Storage;
+pub(crate) use storage::{Keeping, Storage};
 pub(crate) use variants::{Refine, Signing, Variants};
 pub(crate) use workflow::Workflow;
 
@@ -107,6 +109,8 @@ pub(crate) struct Origin {
     pub(crate) data_dir: PathBuf,
     #[command(flatten)]
     pub(crate) lending: Lending,
+    #[command(flatten)]
+    pub(crate) nodes: Nodes,
     #[command(flatten)]
     pub(crate) storage: Storage,
     #[command(flatten)]

@@ -15,7 +15,7 @@ use orbit_codec::{Limits, Quality};
 use orbit_edge::{Backends, Disk, Pool, ServiceUpstream, Upstream, Upstreams};
 use orbit_model::{Access, EdgeStats, PurgeRequest, Removed};
 use orbit_origin::{Copies, Fetcher, NoCopies, fetch};
-use orbit_store::{EventLimits, EventLog, Journal, PurgeJournal};
+use orbit_store::{EventLimits, Journal};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +26,9 @@ use crate::output;
 use crate::server::{Drain, Handler, Response, ResponseFuture, Server, Signals};
 
 mod cdn;
+mod nodes;
 mod purges;
+pub(crate) mod redis;
 pub(crate) mod storage;
 
 /// Everything that one process runs.
@@ -48,18 +50,39 @@ impl Node {
     pub(crate) async fn serve(
         origin: &flags::Origin,
         edge: &flags::Edge,
-        access: &Access,
+        (access, follow): (&Access, Option<orbit_edge::Following>),
         pages: Router,
     ) -> Result<Self> {
         let copies = Arc::new(InProcess(OnceLock::new()));
         let origin = open_origin(origin, Arc::clone(&copies) as Arc<dyn Copies>, access).await?;
         let routes = origin.router();
         let upstream: Arc<dyn Upstream> = Arc::new(ServiceUpstream::new(routes.clone()));
-        let edge = orbit_edge::Edge::new(edge_config(edge), upstream, access.clone(), Arc::new(SystemClock))?;
+        let config = orbit_edge::Config { follow, ..edge_config(edge) };
+        let edge = orbit_edge::Edge::new(config, upstream, access.clone(), Arc::new(SystemClock))?;
         // Set once, before the first request: the edge needs the origin's routes, and the origin the edge's copies.
         let _ = copies.0.set(edge.clone());
         let routes = pages.fallback_service(routes);
-        Ok(Self::owning(origin, Arc::new(Both { edge, routes })))
+        let [stopped, left, prepared, followed] = std::array::from_fn(|_| edge.clone());
+        let node = Self::owning(origin, Arc::new(Both { edge, routes }));
+        let (stop, drain, tend) = (node.stop, node.drain, node.tend);
+        Ok(Self {
+            stop: Box::new(move || {
+                stop();
+                stopped.stop();
+            }),
+            prepare: Box::pin(async move { prepared.prepare().await }),
+            tend: Box::pin(async move {
+                tokio::join!(tend, followed.follow());
+            }),
+            drain: Arc::new(move || {
+                let (edge, drained) = (left.clone(), drain());
+                Box::pin(async move {
+                    edge.leave().await;
+                    drained.await;
+                })
+            }),
+            handler: node.handler,
+        })
     }
 
     /// The origin alone.
@@ -88,6 +111,19 @@ impl Node {
         server: &Server,
     ) -> Result<Option<orbit_edge::Following>> {
         purges::following(fronting, listening, server.address()?)
+    }
+
+    /// How the edge in an origin's process follows the log that several origins share; `None` for an origin on its own, which takes
+    /// its copies away itself.
+    pub(crate) fn following_beside(
+        origin: &flags::Origin,
+        listening: &flags::Listening,
+        server: &Server,
+    ) -> Result<Option<orbit_edge::Following>> {
+        match origin.nodes.redis_url {
+            None => Ok(None),
+            Some(_) => Ok(Some(purges::following_beside(listening, server.address()?))),
+        }
     }
 
     /// The edge alone, in front of the servers at these URLs.
@@ -241,29 +277,33 @@ pub(crate) fn access(listening: &flags::Listening) -> Result<Access> {
 }
 
 async fn open_origin(flags: &flags::Origin, copies: Arc<dyn Copies>, access: &Access) -> Result<orbit_origin::Origin> {
-    let flags::Origin { data_dir, lending, storage, making } = flags;
+    let flags::Origin { data_dir, lending, nodes, storage, making } = flags;
     let fetcher = Fetcher::new(fetch::Config {
         allow: making.fetch_allow.clone(),
         timeout: making.fetch_timeout,
         max_bytes: making.max_source.as_u64(),
     })?;
     let models = making.generation.models(&fetcher, making.max_source.as_u64())?;
-    let store = storage::open(data_dir, storage).await?;
+    let redis = redis::connect(nodes.redis_url.as_deref()).await?;
+    let store = storage::open(data_dir, storage.blobs.as_deref(), redis.as_ref()).await?;
     // Behind the lock that the store holds on the folder.
     let journal = Journal::open(&data_dir.join("journal.sqlite"), EventLimits::default()).await;
-    let journal = Arc::new(journal.with_context(|| format!("the journal in {}", data_dir.display()))?);
+    let journal = journal.with_context(|| format!("the journal in {}", data_dir.display()))?;
+    let shared = nodes::open(nodes, redis.clone(), journal).await?;
+    let purges = purges::open(data_dir, lending, redis).await?;
     let cdns = cdn::open(data_dir, making, &fetcher).await?;
-    let purges = PurgeJournal::open(&data_dir.join("purges.sqlite")).await;
-    let purges = Arc::new(purges.with_context(|| format!("the log of purges in {}", data_dir.display()))?);
     let config = orbit_origin::Config {
         catch_up: store.has_other_writers(),
+        bounds: storage.keeping.bounds(),
+        collect_interval: storage.collect_interval,
         edge_lease: lending.edge_lease,
         ..origin_config(making)?
     };
     let parts = orbit_origin::Parts {
         store,
-        events: Arc::clone(&journal) as Arc<dyn EventLog>,
-        queue: journal,
+        events: shared.events,
+        queue: shared.queue,
+        nodes: shared.nodes,
         models,
         fetcher,
         purges,

@@ -47,7 +47,10 @@ pub struct Following {
 
 impl std::fmt::Debug for Following {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Following").field("name", &self.name).field("is_strict", &self.is_strict).finish_non_exhaustive()
+        f.debug_struct("Following")
+            .field("name", &self.name)
+            .field("is_strict", &self.is_strict)
+            .finish_non_exhaustive()
     }
 }
 
@@ -83,6 +86,8 @@ struct State {
     lease: Duration,
     /// When the lease ends, by a clock that never jumps; `None` where none runs.
     ends: Option<Instant>,
+    /// It was said that the log cannot be followed any more.
+    has_complained: bool,
 }
 
 impl Follower {
@@ -94,7 +99,7 @@ impl Follower {
         let stage = if has_followed { Stage::Following } else { Stage::Unknown };
         let place = recalled.unwrap_or_default();
         let session = format!("{:016x}", RandomState::new().hash_one("session"));
-        let state = State { stage, place, lease: Duration::ZERO, ends: None };
+        let state = State { stage, place, lease: Duration::ZERO, ends: None, has_complained: false };
         Some(Self { following, session, kept, state: Mutex::new(state) })
     }
 
@@ -141,29 +146,22 @@ impl Edge {
     /// Follows the upstream's log until the edge is stopped.
     pub async fn follow(&self) {
         let Some(follower) = &self.follower else { return };
-        let mut pause = PAUSES.0;
+        let mut pause = Duration::ZERO;
         loop {
+            // Where there is no log, the first word of that was had before the first request.
+            let rest = match follower.stage() {
+                Stage::Without | Stage::Refused => NEXT_LOOK,
+                Stage::Unknown | Stage::Following => pause,
+            };
+            let step = async {
+                tokio::time::sleep(rest).await;
+                self.step(question::WAIT).await
+            };
             let heard = tokio::select! {
-                heard = self.guarded_step() => heard,
+                heard = self.guarded(step) => heard,
                 () = self.stopping.cancelled() => return,
             };
-            let rest = match (heard, follower.stage()) {
-                (true, _) => {
-                    pause = PAUSES.0;
-                    continue;
-                }
-                (false, Stage::Without | Stage::Refused) => NEXT_LOOK,
-                (false, Stage::Unknown | Stage::Following) => {
-                    let rest = pause;
-                    pause = (pause * 2).min(PAUSES.1);
-                    rest
-                }
-            };
-            tokio::select! {
-                () = self.until_lease_ends() => self.lose_touch(),
-                () = tokio::time::sleep(rest) => {}
-                () = self.stopping.cancelled() => return,
-            }
+            pause = if heard { Duration::ZERO } else { (pause * 2).clamp(PAUSES.0, PAUSES.1) };
         }
     }
 
@@ -201,9 +199,8 @@ impl Edge {
         })
     }
 
-    /// One question and all that follows from its answer; meanwhile the lease may end.
-    async fn guarded_step(&self) -> bool {
-        let step = self.step(question::WAIT);
+    /// Does a step; meanwhile the lease may end.
+    async fn guarded(&self, step: impl Future<Output = bool>) -> bool {
         tokio::pin!(step);
         loop {
             tokio::select! {
@@ -223,8 +220,15 @@ impl Edge {
 
     fn lose_touch(&self) {
         let Some(follower) = &self.follower else { return };
+        {
+            let mut state = follower.state.lock();
+            // It may have been lent anew in this moment.
+            if state.ends.is_none_or(|ends| ends > Instant::now()) {
+                return;
+            }
+            state.ends = None;
+        }
         self.cache.end_lease();
-        follower.state.lock().ends = None;
         tracing::warn!(target: "orbit::edge", "cut off from the log of purges: the upstream is asked before any copy is served");
     }
 
@@ -256,6 +260,9 @@ impl Edge {
     fn find_none(&self, follower: &Follower, reason: &str, stage: Stage) {
         let name = &follower.following.name;
         if follower.stage() == Stage::Following {
+            if std::mem::replace(&mut follower.state.lock().has_complained, true) {
+                return;
+            }
             tracing::warn!(
                 target: "orbit::edge",
                 %name,
@@ -285,6 +292,10 @@ impl Edge {
     async fn take(&self, follower: &Follower, bulletin: Bulletin, (asked, asked_at): (Instant, Timestamp)) {
         let Bulletin { position, lease_ms, reset, purges, fills } = bulletin;
         let follows_anew = follower.enter(Stage::Following);
+        if follows_anew {
+            self.cache.end_lease();
+        }
+        follower.state.lock().has_complained = false;
         if reset {
             self.forget_all_leave(follower);
         }

@@ -42,7 +42,9 @@ impl FromStr for Position {
             let is_hex = epoch.len() == 16 && epoch.bytes().all(|byte| byte.is_ascii_hexdigit());
             Some(Self { epoch: u64::from_str_radix(epoch, 16).ok().filter(|_| is_hex)?, place: place.parse().ok()? })
         });
-        parts.ok_or_else(|| Error::invalid("position", "it must be one that an answer named, as in 00c0ffee00c0ffee.7-0"))
+        parts.ok_or_else(|| {
+            Error::invalid("position", "it must be one that an answer named, as in 00c0ffee00c0ffee.7-0")
+        })
     }
 }
 
@@ -95,7 +97,8 @@ mod tests {
         let position = Position { epoch: 0xc0ffee, place: EventId { millis: 7, sequence: 1 } };
         assert_eq!(position.to_string(), "0000000000c0ffee.7-1");
         assert_eq!(position.to_string().parse(), Ok(position));
-        for bad in ["", ".", "7-1", "c0ffee.7-1", "0000000000c0ffee.7", "+000000000c0ffee.7-1", "0000000000c0ffee.7-x"] {
+        for bad in ["", ".", "7-1", "c0ffee.7-1", "0000000000c0ffee.7", "+000000000c0ffee.7-1", "0000000000c0ffee.7-x"]
+        {
             assert!(bad.parse::<Position>().is_err(), "{bad:?}");
         }
     }

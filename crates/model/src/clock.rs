@@ -27,6 +27,31 @@ pub fn http_date(at: Timestamp) -> String {
     httpdate::fmt_http_date(system_time(at))
 }
 
+/// Serde for instants that may not be known, each as [`millis`] writes it.
+pub mod optional_millis {
+    use jiff::Timestamp;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// Writes an instant, or null.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+        match at {
+            Some(at) => super::millis::serialize(at, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    /// Reads an instant, or null.
+    ///
+    /// # Errors
+    /// Those of the deserializer.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+        Option::deserialize(deserializer)
+    }
+}
+
 /// Serde for instants as JSON shows them: RFC 3339 in UTC with three decimals, as in `2026-11-23T20:30:14.500Z`.
 pub mod millis {
     use jiff::Timestamp;

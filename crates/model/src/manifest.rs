@@ -117,6 +117,9 @@ pub struct Source {
     pub bytes: u64,
     /// Its digest.
     pub digest: Digest,
+    /// Whether the bytes were let go to make room; the digest still tells what they were.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub evicted: bool,
 }
 
 /// A file beside an image that nobody is served; private.
@@ -200,6 +203,9 @@ pub struct Manifest {
     /// Derived renditions, the oldest first.
     #[serde(default)]
     pub variants: Vec<Derived>,
+    /// When somebody asked for it, to a day or so; kept only where images go by least recent use.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::clock::optional_millis")]
+    pub used_at: Option<Timestamp>,
 }
 
 fn first() -> u32 {
@@ -245,17 +251,36 @@ impl Manifest {
 
     /// Every blob that the manifest names with its digest, the source first.
     pub fn blobs(&self) -> impl Iterator<Item = (&BlobName, &Digest)> {
-        let (source, image) = (&self.source, &self.image);
+        let image = &self.image;
+        let source = (!self.source.evicted).then_some((&self.source.file, &self.source.digest));
         let recipe = self.recipe.iter().map(|it| (&it.file, &it.digest));
         let variants = self.variants.iter().map(|it| (&it.rendition.file, &it.rendition.digest));
-        [(&source.file, &source.digest), (&image.file, &image.digest)].into_iter().chain(recipe).chain(variants)
+        source.into_iter().chain([(&image.file, &image.digest)]).chain(recipe).chain(variants)
     }
 
     /// The bytes of every blob that the manifest names.
     #[must_use]
     pub fn stored_bytes(&self) -> u64 {
         let recipe = self.recipe.as_ref().map_or(0, |it| it.bytes);
-        self.source.bytes + recipe + self.image.bytes + self.variants.iter().map(|it| it.rendition.bytes).sum::<u64>()
+        self.source_bytes() + recipe + self.image.bytes + self.variant_bytes()
+    }
+
+    /// The bytes that are stored of the source.
+    #[must_use]
+    pub fn source_bytes(&self) -> u64 {
+        if self.source.evicted { 0 } else { self.source.bytes }
+    }
+
+    /// The bytes of all variants.
+    #[must_use]
+    pub fn variant_bytes(&self) -> u64 {
+        self.variants.iter().map(|it| it.rendition.bytes).sum()
+    }
+
+    /// When it was used last, as far as that is known.
+    #[must_use]
+    pub fn last_use(&self) -> Timestamp {
+        self.used_at.map_or(self.created_at, |used| used.max(self.created_at))
     }
 }
 

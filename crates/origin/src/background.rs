@@ -27,6 +27,8 @@ pub(crate) enum Chore {
     Refine(ImageId),
     /// A resolved variant.
     Derive(ImageId, Variant),
+    /// That somebody has asked for the image.
+    NoteUse(ImageId),
 }
 
 /// What waits to be done.
@@ -93,7 +95,7 @@ impl Origin {
                 cdns.tend().await;
             }
         };
-        tokio::join!(self.work_off(), self.find_unrefined(), self.catch_up(), told);
+        tokio::join!(self.work_off(), self.find_unrefined(), self.catch_up(), self.collect(), self.share(), told);
     }
 
     async fn work_off(&self) {
@@ -136,6 +138,7 @@ impl Origin {
         let (id, done) = match chore {
             Chore::Refine(id) => (id, self.refine(id, stop).await),
             Chore::Derive(id, variant) => (id, self.derive_behind(id, variant, stop).await.map(|()| true)),
+            Chore::NoteUse(id) => (id, self.write_use(id).await.map(|()| false)),
         };
         match done {
             Ok(true) => {
@@ -153,10 +156,12 @@ impl Origin {
 
     /// Encodes an image as small as it gets and lets it take its place; tells whether anything changed for readers.
     async fn refine(&self, id: &ImageId, stop: &Stop) -> Result<bool, Error> {
-        let (manifest, source) = self.store().source(id).await?;
-        if manifest.refined {
+        let Some(_lease) = self.turn_behind(&format!("{id}:refined")).await else { return Ok(false) };
+        let manifest = self.store().manifest(id).await?;
+        if manifest.refined || manifest.source.evicted {
             return Ok(false);
         }
+        let (manifest, source) = self.store().source(id).await?;
         let (quality, served) = (self.config().quality, manifest.image.bytes);
         let terms = self.terms(&manifest, Effort::Best, stop.clone());
         let memory = orbit_codec::memory::estimate_refined(&orbit_codec::probe(&source, &terms.limits)?);
@@ -194,7 +199,7 @@ impl Origin {
         let mut query = orbit_store::Query { limit: BATCH, ..orbit_store::Query::default() };
         loop {
             let Some(Ok(page)) = self.0.stopping.run_until_cancelled(self.store().list(&query)).await else { return };
-            let unrefined = page.manifests.into_iter().filter(|manifest| !manifest.refined);
+            let unrefined = page.manifests.into_iter().filter(|manifest| !manifest.refined && !manifest.source.evicted);
             unrefined.for_each(|manifest| self.0.background.add(Chore::Refine(manifest.id)));
             match page.next_cursor {
                 Some(cursor) if self.0.background.len() < MAX_WAITING / 2 => query.cursor = Some(cursor),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use orbit_codec::{Limits, Quality, Signer};
 use orbit_model::variant::MAX_SIDE;
+use orbit_store::Bounds;
 
 use crate::{Error, Rules};
 
@@ -63,6 +64,10 @@ pub struct Config {
     pub edge_lease: Duration,
     /// Whether all manifests are read at the start, for an index of one's own beside a bucket that others write to.
     pub catch_up: bool,
+    /// What the store may hold; beyond that something is let go.
+    pub bounds: Bounds,
+    /// How often it is looked whether the store holds more.
+    pub collect_interval: Duration,
 }
 
 /// What becomes of an image that was being drawn when the server ended.
@@ -103,6 +108,8 @@ impl Default for Config {
             preview_bytes: 64 << 20,
             edge_lease: Duration::from_secs(5),
             catch_up: false,
+            bounds: Bounds::default(),
+            collect_interval: Duration::from_secs(300),
         }
     }
 }

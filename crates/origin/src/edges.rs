@@ -99,11 +99,7 @@ pub(crate) async fn leave(
     Ok(StatusCode::NO_CONTENT)
 }
 
-pub(crate) async fn list(
-    State(origin): State<Origin>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, Error> {
+pub(crate) async fn list(State(origin): State<Origin>, uri: Uri, headers: HeaderMap) -> Result<Response, Error> {
     if let Err(refusal) = origin.0.parts.access.check(&uri, &headers) {
         return Ok(error::refused(refusal));
     }
@@ -135,15 +131,10 @@ pub(crate) struct Told {
 
 impl Origin {
     /// Enters an edge, and answers with what came after its place.
-    async fn bulletin(
-        &self,
-        follower: &Follower,
-        after: Option<Position>,
-        wait: Duration,
-    ) -> Result<Bulletin, Error> {
+    async fn bulletin(&self, follower: &Follower, after: Option<Position>, wait: Duration) -> Result<Bulletin, Error> {
         let (log, lease) = (&self.0.parts.purges, self.config().edge_lease);
-        // Long enough to be no burden, short enough to be back well before the lease has run out.
-        let until = Instant::now() + wait.min(lease * 2 / 5);
+        // A lease is lent by the answer and counts from the question: what is left of it when the next answer comes must be plenty.
+        let until = Instant::now() + wait.min(lease / 5);
         let mut news = log.news();
         // Before the log is read: a purge that this reading misses finds the edge entered.
         log.attend(follower, Attendance { done: after, filled: None, lease: Some(lease + MARGIN) }).await?;
@@ -248,10 +239,9 @@ impl Origin {
                 }
             }
         };
-        match tokio::time::timeout(FILL_TIME, filling).await {
-            Ok(Err(error)) => tracing::debug!(target: "orbit::origin", %error, "edges were not filled"),
-            // An edge that is late has the image from its own first request.
-            Ok(Ok(())) | Err(_) => {}
+        // An edge that is late has the image from its own first request.
+        if let Ok(Err(error)) = tokio::time::timeout(FILL_TIME, filling).await {
+            tracing::debug!(target: "orbit::origin", %error, "edges were not filled");
         }
     }
 }

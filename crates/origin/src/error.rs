@@ -43,6 +43,9 @@ pub enum Error {
     /// Another server, which the request needs, does not do its part.
     #[error("{0}")]
     Unavailable(String),
+    /// No room is left for what was brought.
+    #[error("{0}")]
+    Full(String),
     /// Our fault.
     #[error("something went wrong on the server; its log says what")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -65,6 +68,7 @@ impl Error {
             Self::Busy => Self::Busy,
             Self::Timeout => Self::Timeout,
             Self::Unavailable(text) => Self::Unavailable(text.clone()),
+            Self::Full(text) => Self::Full(text.clone()),
             Self::Internal(source) => Self::internal(describe(source.as_ref())),
         }
     }
@@ -85,6 +89,7 @@ impl Error {
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "timeout"),
             Self::Unavailable(_) => (StatusCode::BAD_GATEWAY, "unavailable"),
+            Self::Full(_) => (StatusCode::INSUFFICIENT_STORAGE, "full"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
     }
@@ -111,6 +116,10 @@ impl From<orbit_store::Error> for Error {
             orbit_store::Error::Conflict(_) => Self::Conflict(text),
             orbit_store::Error::Invalid(_) => Self::Invalid(text),
             orbit_store::Error::Busy(_) => Self::Busy,
+            orbit_store::Error::Full(source) => {
+                tracing::error!(target: "orbit::origin", error = describe(source.as_ref()), "no space is left");
+                Self::Full(text)
+            }
             // It may be over soon, and nobody but the operator can do anything about it.
             orbit_store::Error::Unavailable(_) => Self::Busy,
             other => Self::internal(other),

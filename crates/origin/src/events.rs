@@ -16,8 +16,9 @@ use axum::Json;
 use axum::extract::{Query, State};
 use axum::response::sse::{Event as Message, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures_util::Stream;
-use futures_util::stream::unfold;
+use futures_util::future::ready;
+use futures_util::stream::{once, unfold};
+use futures_util::{Stream, StreamExt as _};
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL};
 use http::{HeaderMap, HeaderName, StatusCode, Uri};
 use orbit_model::{Event, EventId, JobId, ThreadId};
@@ -141,9 +142,19 @@ impl Origin {
 
     /// Whether a job has ended and its end does not lie behind a place.
     async fn has_ended(&self, job: &JobId, thread: &ThreadId, position: EventId) -> Result<bool, Error> {
-        if self.0.jobs.find(job).is_some_and(|batch| !batch.open().is_empty()) {
-            return Ok(false);
+        if let Some(batch) = self.0.jobs.find(job) {
+            // Until then its last image may have ended and the end of it all not be told.
+            let _told = batch.telling.lock().await;
+            if !batch.open().is_empty() {
+                return Ok(false);
+            }
+        } else if self.nodes().is_some() {
+            let queued = self.0.parts.queue.get(job).await?;
+            if queued.is_some_and(|queued| !queued.has_ended()) {
+                return Ok(false);
+            }
         }
+        self.0.parts.events.catch_up().await;
         let mut after = position;
         loop {
             let batch = self.0.parts.events.read_after(thread, Some(after), BATCH).await?;
@@ -156,9 +167,13 @@ impl Origin {
     }
 }
 
-/// Answers with a stream of events that no proxy holds back, and that says from time to time that it is alive.
+/// Answers with a stream of events that no proxy holds back, and that says at once and from time to time that it is alive.
+///
+/// There are proxies, Node's among them, that pass on the header with the first byte of the body: of a thread in which nothing happens
+/// nobody would know for a heartbeat's time that it is being listened to, and some give up before.
 pub(crate) fn respond(messages: impl Stream<Item = Result<Message, Infallible>> + Send + 'static) -> Response {
-    let sse = Sse::new(messages).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("heartbeat"));
+    let opened = once(ready(Ok(Message::default().comment("open"))));
+    let sse = Sse::new(opened.chain(messages)).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("heartbeat"));
     let headers = [(CACHE_CONTROL, "no-cache, no-transform"), (HeaderName::from_static("x-accel-buffering"), "no")];
     (headers, sse).into_response()
 }

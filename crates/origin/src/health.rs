@@ -13,10 +13,10 @@ pub(crate) async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// The store answers too.
-pub(crate) async fn ready(State(origin): State<Origin>) -> Result<&'static str, Error> {
+/// The store answers too. What it cannot do for a while is no reason to send nobody here: images are served all the same.
+pub(crate) async fn ready(State(origin): State<Origin>) -> Result<String, Error> {
     origin.store().totals().await?;
-    Ok("ready\n")
+    Ok(origin.store().degraded().map_or_else(|| "ready\n".to_owned(), |why| format!("degraded: {why}\n")))
 }
 
 pub(crate) async fn stats(State(origin): State<Origin>) -> Result<Response, Error> {

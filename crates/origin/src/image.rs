@@ -99,6 +99,7 @@ impl Origin {
             let (manifest, bytes) = self.store().read(id).await?;
             (manifest, Some(bytes))
         };
+        self.note_use(&manifest);
         let answer = Answer::image(&manifest);
         if let Some(response) = answer.without_bytes(method, headers) {
             return Ok(response);
@@ -122,6 +123,7 @@ impl Origin {
         let mut looks = 0;
         loop {
             let found = self.find(id, query, headers).await?;
+            self.note_use(&found.manifest);
             let answer = Answer::of(&found, self.now().as_second());
             if let Some(response) = answer.without_bytes(method, headers) {
                 return Ok(response);

@@ -62,7 +62,15 @@ impl Origin {
         if let Some(twin) = self.twin(&digest, &labels, &recipe).await? {
             let from = twin.id.clone();
             let (created_at, variants) = (self.now(), Vec::new());
-            let manifest = Manifest { id: id.clone(), labels: labels.clone(), created_at, revision, variants, ..twin };
+            let manifest = Manifest {
+                id: id.clone(),
+                labels: labels.clone(),
+                created_at,
+                revision,
+                variants,
+                used_at: None,
+                ..twin
+            };
             let origin = self.clone();
             let adopted = self.detached(async move { origin.commit(manifest, Blobs::Of(from), expect).await }).await;
             // Where it has gone meanwhile, it is encoded like any other.
@@ -88,7 +96,8 @@ impl Origin {
         let Some(id) = self.store().find_source(digest).await? else { return Ok(None) };
         match self.store().manifest(&id).await {
             Ok(twin) => {
-                let alike = (twin.refined || twin.image.quality == self.config().quality.get())
+                let alike = !twin.source.evicted
+                    && (twin.refined || twin.image.quality == self.config().quality.get())
                     && twin.recipe.as_ref() == recipe.as_ref().map(|it| &it.named);
                 Ok(Some(twin).filter(|twin| alike && twin.labels.generated == labels.generated))
             }
@@ -144,6 +153,7 @@ impl Origin {
                 format,
                 bytes: source.len() as u64,
                 digest,
+                evicted: false,
             },
             recipe: None,
             image: Rendition {
@@ -158,6 +168,7 @@ impl Origin {
             placeholder: encoded.placeholder,
             refined: false,
             variants: Vec::new(),
+            used_at: None,
         };
         let blobs = vec![(manifest.source.file.clone(), source), (manifest.image.file.clone(), image)];
         (manifest, blobs)

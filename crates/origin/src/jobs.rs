@@ -2,6 +2,7 @@
 //!
 //! - [`Jobs`]: the book of all that this process works on or remembers; a request equal to one in flight joins it, and what does
 //!   not fit into the queue is refused as a whole.
+//! - `shared`: jobs that any node may run; `keep` looks after them, `elsewhere` sees those of others.
 //! - `batch`: one job; `turns`: who may draw next; `accept` and `resume`: the two ways in; `pending`: images that are not there
 //!   yet; `routes`: HTTP.
 //!
@@ -9,9 +10,12 @@
 
 mod accept;
 mod batch;
+mod elsewhere;
+mod keep;
 pub(crate) mod pending;
 mod resume;
 pub(crate) mod routes;
+mod shared;
 mod turns;
 
 use std::collections::{HashMap, VecDeque};
@@ -22,7 +26,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use orbit_model::{Digest, ImageId, JobFailure, JobId, JobState, JobStats, Metadata, Slot};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::task::TaskTracker;
 
 pub(crate) use batch::{Batch, Brief, Moment, Progress};
@@ -47,6 +51,13 @@ pub(crate) struct Jobs {
     queued: AtomicUsize,
     running: AtomicUsize,
     max_queued: usize,
+    workers: usize,
+    /// What the board knows of, or is to know of.
+    pub(crate) shares: shared::Shares,
+    /// Told when a concept has ended, and another may be taken.
+    pub(crate) freed: Notify,
+    /// Told when there is something that the board could not be told.
+    pub(crate) unsaved: Notify,
 }
 
 /// Where concepts are worked on: not where requests are answered, so that what a generator sends in megabytes holds up none.
@@ -89,6 +100,10 @@ impl Jobs {
             queued: AtomicUsize::new(0),
             running: AtomicUsize::new(0),
             max_queued,
+            workers,
+            shares: shared::Shares::default(),
+            freed: Notify::new(),
+            unsaved: Notify::new(),
         }
     }
 
@@ -159,6 +174,28 @@ impl Jobs {
         slot
     }
 
+    /// Whether there are as many concepts here as can be drawn at once.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.queued.load(Ordering::SeqCst) + self.running.load(Ordering::SeqCst) >= self.workers
+    }
+
+    /// Forgets a batch that another node has.
+    pub(crate) fn forget(&self, batch: &Batch) {
+        let mut book = self.book.lock();
+        if book.in_flight.get(&batch.fingerprint) == Some(&batch.id) {
+            book.in_flight.remove(&batch.fingerprint);
+        }
+        book.by_image.retain(|_, (job, _)| *job != batch.id);
+        book.by_id.remove(&batch.id);
+    }
+
+    /// A concept is another node's.
+    pub(crate) fn lose(&self, batch: &Batch, index: usize) {
+        let counter = if batch.slot(index).state == JobState::Running { &self.running } else { &self.queued };
+        counter.fetch_sub(1, Ordering::SeqCst);
+        self.freed.notify_one();
+    }
+
     /// A concept is left to the next run, as it was before its try.
     pub(crate) fn leave(&self, batch: &Batch, index: usize) {
         let Slot { state, attempts, failure } = batch.slot(index);
@@ -174,6 +211,7 @@ impl Jobs {
         let before = batch.slot(index);
         let counter = if before.state == JobState::Running { &self.running } else { &self.queued };
         counter.fetch_sub(1, Ordering::SeqCst);
+        self.freed.notify_one();
         let (slot, image) = match ended {
             Ok(image) => (Slot { state: JobState::Done, failure: None, ..before }, Some(image)),
             Err((state, failure)) => (Slot { state, failure: Some(failure), ..before }, None),

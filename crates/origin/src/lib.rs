@@ -4,6 +4,7 @@
 //! - in: `upload` (bodies in any form; `fetch` brings what is only named by a URL) -> `ingest` (codec, then store) -> the manifest is the answer.
 //! - out: `image` (bytes; `variants` derives what is not there), `metadata` (JSON), `recipe` (for the owner), `events` (a thread's stream).
 //! - behind: `background` makes what is served smaller, and variants ahead of time, while nobody waits ([`Origin::tend`]).
+//! - among several: `nodes` (shared events, jobs and derivations; without others none of it).
 //! - generation: `jobs` (accept, join, cancel, resume), also by `openai` -> `generate` (a [`Generator`] draws, `ingest` stores).
 //! - away: `purge` (truth first, then the [`Copies`] and the `edges` that follow the log, then [`cdn`], the caches of others; then the receipt).
 //! - `guard` decides who may write; `error` is where HTTP statuses are.
@@ -28,6 +29,7 @@ mod ingest;
 mod jobs;
 mod metadata;
 mod next_image;
+mod nodes;
 mod openai;
 mod pool;
 mod purge;
@@ -51,6 +53,7 @@ pub use copies::{Copies, NoCopies};
 pub use error::Error;
 pub use fetch::Fetcher;
 pub use generate::{Generator, Models};
+pub use nodes::Nodes;
 pub use variants::Rules;
 
 use background::Background;
@@ -68,6 +71,8 @@ pub struct Parts {
     pub events: Arc<dyn EventLog>,
     /// The jobs that were accepted and have not ended.
     pub queue: Arc<dyn JobQueue>,
+    /// What is shared with other nodes, where there are any.
+    pub nodes: Option<Nodes>,
     /// Who draws.
     pub models: Models,
     /// Who fetches images by their URL.
@@ -141,6 +146,7 @@ impl Origin {
     /// Waits until no concept is being drawn and no image is being written or removed.
     pub async fn idle(&self) {
         self.0.jobs.idle().await;
+        self.give_back_jobs().await;
         self.0.changes.close();
         self.0.changes.wait().await;
     }

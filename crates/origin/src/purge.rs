@@ -14,7 +14,6 @@ use axum::Json;
 use axum::extract::{Request, State};
 use jiff::Timestamp;
 use orbit_model::{Event, ImageId, ImagePurged, PurgeRequest, Receipt, Removed, ThreadId};
-use orbit_store::Query;
 
 use crate::edges::Told;
 use crate::routes::Segment;
@@ -87,6 +86,9 @@ impl Origin {
         // The copies and the threads are told of what is gone, even if the rest could not be removed. Copies may outlive
         // an image that is missing here: they are dropped by name too.
         request.ids = tally.images.iter().chain(&tally.missing).cloned().collect();
+        if !request.soft {
+            self.hide_previews(&request.ids).await;
+        }
         let soft = request.soft;
         let copies = self.drop_copies(request).await;
         for event in std::mem::take(&mut tally.events) {
@@ -100,8 +102,7 @@ impl Origin {
 
     /// Drops the copies that others have of what is named, and waits until they are gone.
     async fn drop_copies(&self, request: PurgeRequest) -> Result<Purged, Error> {
-        let (told, mut removed) =
-            tokio::join!(self.tell_edges(request.clone()), self.0.parts.copies.purge(&request));
+        let (told, mut removed) = tokio::join!(self.tell_edges(request.clone()), self.0.parts.copies.purge(&request));
         // Behind the edges, for CDNs take their copies from there.
         removed.extend(self.tell_cdns(&request).await);
         Ok(Purged { removed, told: told? })
@@ -119,6 +120,15 @@ impl Origin {
         self.0.parts.copies.purge(&request).await;
         self.tell_edges_behind(request.clone()).await;
         self.tell_cdns_behind(&request).await;
+    }
+
+    /// Shows what other nodes have shown of unfinished images no longer.
+    async fn hide_previews(&self, ids: &[ImageId]) {
+        let Some(nodes) = self.nodes() else { return };
+        let names: Vec<ImageId> = ids.iter().flat_map(ImageId::previews).collect();
+        if nodes.board.hide(&names).await.is_err() {
+            tracing::warn!(target: "orbit::origin", "previews may be shown for two minutes, for Redis cannot be reached");
+        }
     }
 
     /// Removes the truth of what a request names.
@@ -141,15 +151,7 @@ impl Origin {
             ids.extend(self.store().ids_of_thread(thread).await?);
         }
         for style in request.tags.iter().filter_map(|tag| tag.strip_prefix("style:")) {
-            let mut query = Query { style: Some(style.to_owned()), limit: Query::MAX_LIMIT, ..Query::default() };
-            loop {
-                let page = self.store().list(&query).await?;
-                ids.extend(page.manifests.into_iter().map(|manifest| manifest.id));
-                match page.next_cursor {
-                    Some(cursor) => query.cursor = Some(cursor),
-                    None => break,
-                }
-            }
+            ids.extend(self.store().ids_of_style(style).await?);
         }
         Ok(ids)
     }

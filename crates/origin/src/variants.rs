@@ -4,10 +4,12 @@
 //! 2. [`Plan`]: what is answered now, and what is made behind and answered from then on.
 //! 3. Found in the manifest, or `flights`: one derivation of a variant at a time, which all who want it wait for; it ends when
 //!    nobody does.
+//!    Among several nodes one of them does it (`once`).
 //! 4. `derive`: source, codec, and the manifest with one more variant.
 
 mod derive;
 mod flights;
+mod once;
 mod plan;
 mod rules;
 

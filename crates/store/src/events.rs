@@ -47,4 +47,8 @@ pub trait EventLog: Send + Sync + Debug {
     /// # Errors
     /// Only those of the backend.
     async fn subscribe(&self, thread: &ThreadId) -> Result<watch::Receiver<EventId>, Error>;
+
+    /// Waits a moment until what any node has appended before this call can be read here; where nobody else appends, or they
+    /// cannot be reached, it can already.
+    async fn catch_up(&self) {}
 }

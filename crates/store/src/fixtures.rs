@@ -50,6 +50,7 @@ pub(crate) fn image(name: &str, content: &str) -> Image {
             format: Format::Png,
             bytes: source.len() as u64,
             digest: source_digest,
+            evicted: false,
         },
         recipe: None,
         image: Rendition {
@@ -64,6 +65,7 @@ pub(crate) fn image(name: &str, content: &str) -> Image {
         placeholder: Placeholder { thumbhash: String::new(), data_url: String::new(), color: "#000000".to_owned() },
         refined: false,
         variants: Vec::new(),
+        used_at: None,
     };
     Image { manifest, blobs: vec![(source_file, source), (file, served)] }
 }

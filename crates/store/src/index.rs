@@ -76,7 +76,7 @@ impl Totals {
     /// What one image adds.
     #[must_use]
     pub fn of(manifest: &Manifest) -> Self {
-        let source_bytes = manifest.source.bytes;
+        let source_bytes = manifest.source_bytes();
         Self { images: 1, image_bytes: manifest.stored_bytes().saturating_sub(source_bytes), source_bytes }
     }
 }
@@ -146,6 +146,38 @@ pub trait ImageIndex: Send + Sync + Debug {
     /// # Errors
     /// Only those of the backend.
     async fn finish_rebuild(&self) -> Result<u64, Error>;
+
+    /// Adds what a rebuild has found, unless it was settled meanwhile.
+    ///
+    /// # Errors
+    /// Those of the backend; [`Error::Busy`] where another rebuild has overtaken this one.
+    async fn refill(&self, manifest: &Manifest) -> Result<(), Error> {
+        self.settle(&manifest.id, Some(manifest)).await.map(|_| ())
+    }
+
+    /// Whether other nodes have the same index: then it is made anew beside the serving, by one of them, and it may be away.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// What the index cannot do at this moment, in a word for people; `None` where all is well.
+    fn degraded(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Waits until something must be mended; see [`Store::tend`](crate::Store::tend).
+    async fn wants(&self) -> Want {
+        std::future::pending().await
+    }
+}
+
+/// What an index needs to be right again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Want {
+    /// The rows of these images must be made to say what is stored.
+    Rows(Vec<ImageId>),
+    /// All of it must be made anew.
+    Rebuild,
 }
 
 /// The time by which lists are ordered, in microseconds: it covers all of jiff's range in 64 bits.

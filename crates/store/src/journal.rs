@@ -4,7 +4,7 @@
 //! [`MemoryLog`], under one lock, so that nobody hears of an event that a crash could take back; reads and watchers are
 //! served from memory alone. What memory drops for its limits goes from the file too, some at a time.
 //!
-//! `events` and `jobs` hold the statements. To be opened under the lock of the data folder: a second process that
+//! `events` and `jobs` hold the statements; `relay` those of events that several nodes share. To be opened under the lock of the data folder: a second process that
 //! appended would give the same ids.
 
 use std::collections::HashMap;
@@ -24,6 +24,7 @@ use crate::{Error, EventLimits, EventLog, JobQueue, MemoryLog, blocking};
 
 mod events;
 mod jobs;
+pub(crate) mod relay;
 
 static LAYOUT: Layout = Layout {
     name: "the journal",
@@ -124,6 +125,10 @@ impl JobQueue for Journal {
         self.0.database.read(jobs::unfinished).await
     }
 
+    async fn ended(&self, limit: usize) -> Result<Vec<QueuedJob>, Error> {
+        self.0.database.read(move |db| jobs::ended(db, limit)).await
+    }
+
     async fn trim(&self, keep: usize) -> Result<u64, Error> {
         self.0.database.write(move |db| jobs::trim(db, keep)).await
     }
@@ -135,11 +140,16 @@ impl Parts {
         let (id, _unforgotten) = self.tail.next_id(event.thread_id(), now);
         events::insert(db, id, &event)?;
         self.note(self.tail.push(id, event));
+        self.drop_surplus(db);
+        Ok(id)
+    }
+
+    /// Removes what memory has dropped, once it is worth a commit.
+    fn drop_surplus(&self, db: &mut Connection) {
         if let Some(surplus) = self.take_surplus() {
-            // The event stands whatever comes of this: what stays in the file is dropped again at the next start.
+            // What was appended stands whatever comes of this: what stays in the file is dropped again at the next start.
             let _ = events::remove(db, &surplus.through);
         }
-        Ok(id)
     }
 
     fn note(&self, dropped: Vec<Dropped>) {

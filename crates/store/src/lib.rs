@@ -32,19 +32,22 @@ mod queue;
 pub mod redis;
 mod sqlite;
 mod store;
+mod transfer;
 
 pub use blob::{BlobStore, Deleted, File, PutMode, Version};
 pub use error::Error;
 pub use events::EventLog;
 pub use filesystem::FileSystem;
-pub use index::{ImageIndex, Page, Query, Totals};
+pub use index::{ImageIndex, Page, Query, Totals, Want};
 pub use journal::Journal;
 pub use memory::{EventLimits, MemoryLog};
 pub use objects::Objects;
 pub use outbox::Outbox;
 pub use purges::{
-    Appended, Attendance, Attending, Follower, MemoryPurges, PurgeJournal, PurgeLog, RETAINED as RETAINED_PURGES, Reading,
+    Appended, Attendance, Attending, Follower, MemoryPurges, Outbox as PurgeOutbox, PurgeJournal, PurgeLog,
+    RETAINED as RETAINED_PURGES, Reading,
 };
 pub use queue::{JobQueue, MemoryQueue};
 pub use sqlite::Sqlite;
-pub use store::{Committed, Erased, Expect, Recovered, Reindexed, Store};
+pub use store::{Bound, Bounds, Committed, Erased, Excess, Expect, Going, Mended, Recovered, Reindexed, Store};
+pub use transfer::{TransferOptions, Transferred, transfer};

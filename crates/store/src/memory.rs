@@ -107,6 +107,12 @@ impl MemoryLog {
         dropped
     }
 
+    /// All events, in no order between threads.
+    pub(crate) fn retained(&self) -> Vec<Arc<Event>> {
+        let state = self.state.lock();
+        state.threads.values().flat_map(|thread| thread.events.iter().map(|(_, event)| Arc::clone(event))).collect()
+    }
+
     /// Watches a thread, and tells what was dropped for it.
     pub(crate) fn watch(&self, thread: &ThreadId) -> (watch::Receiver<EventId>, Vec<Dropped>) {
         let mut state = self.state.lock();

@@ -86,7 +86,7 @@ impl Objects {
         age > GRACE
     }
 
-    /// Removes what lies in an image's folder if `is_gone` says so of its name or it is old and not kept.
+    /// Removes the objects of which `goes` says so by their name.
     async fn sweep(
         &self,
         objects: Vec<ObjectMeta>,
@@ -172,6 +172,11 @@ impl BlobStore for Objects {
             Some(Some(_)) if name == BlobName::MANIFEST => true,
             _ => name != BlobName::MANIFEST && self.is_old(object),
         };
+        // Of a change that ended between the two looks too.
+        let listed = |name: &BlobName| objects.iter().any(|it| it.location.filename() == Some(name.as_str()));
+        let named = manifest.iter().flatten().flat_map(Manifest::files);
+        let late: Vec<BlobName> = named.filter(|name| !listed(name)).cloned().collect();
+        self.discard(id, &late.iter().collect::<Vec<_>>()).await?;
         self.sweep(objects, goes).await
     }
 

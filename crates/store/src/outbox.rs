@@ -107,7 +107,7 @@ fn all(db: &Connection) -> Result<Vec<Letter>, Error> {
     let mut letters = Vec::new();
     for text in texts {
         let letter = serde_json::from_str(&text.map_err(fault)?);
-        letters.push(letter.map_err(|_| Error::corrupt(LAYOUT.name, LAYOUT.if_damaged))?);
+        letters.push(letter.map_err(|_damage| Error::corrupt(LAYOUT.name, LAYOUT.if_damaged))?);
     }
     Ok(letters)
 }

@@ -22,17 +22,19 @@ use crate::Error;
 pub(crate) mod conformance;
 mod journal;
 mod memory;
+mod outbox;
 mod register;
 
 pub use journal::PurgeJournal;
 pub use memory::MemoryPurges;
+pub use outbox::Outbox;
 
 /// How many notices a log retains: an edge that was away for longer asks about all that it holds.
 pub const RETAINED: usize = 10_000;
 /// How long an edge that was cut off is named.
-const REMEMBERED: Duration = Duration::from_secs(3_600);
+pub(crate) const REMEMBERED: Duration = Duration::from_secs(3_600);
 /// How long a fill is worth telling of: later it has been asked for, or it is not wanted.
-const FILL_LIFE: Duration = Duration::from_secs(5);
+pub(crate) const FILL_LIFE: Duration = Duration::from_secs(5);
 
 /// One life of an edge.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

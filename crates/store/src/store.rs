@@ -23,14 +23,18 @@ use crate::{BlobStore, Error, File, FileSystem, ImageIndex, Page, Query, Sqlite,
 
 mod adopt;
 mod amend;
+mod bounds;
 mod change;
 mod commit;
 mod erase;
 mod recovery;
+mod tend;
 
+pub use bounds::{Bound, Bounds, Excess, Going};
 pub use commit::{Committed, Expect};
 pub use erase::Erased;
 pub use recovery::{Recovered, Reindexed};
+pub use tend::Mended;
 
 /// How many locks the images share: enough that two at work seldom meet.
 const STRIPES: usize = 256;
@@ -73,14 +77,31 @@ impl Store {
     /// # Errors
     /// [`Error::Busy`] while another process uses the folder, and the errors of the index.
     pub async fn beside(folder: &Path, blobs: Arc<dyn BlobStore>) -> Result<Self, Error> {
+        let path = folder.join("index.sqlite");
+        let open = |_| async move { Ok::<_, Error>(Arc::new(Sqlite::open(&path).await?) as Arc<dyn ImageIndex>) };
+        Self::with_index(folder, blobs, open).await
+    }
+
+    /// The same with an index that is elsewhere too; whoever opens it may keep its notes in the folder, which is locked before.
+    ///
+    /// # Errors
+    /// As of [`Store::beside`], and those of `open`.
+    pub async fn with_index<F>(
+        folder: &Path,
+        blobs: Arc<dyn BlobStore>,
+        open: impl FnOnce(Arc<dyn BlobStore>) -> F,
+    ) -> Result<Self, Error>
+    where
+        F: Future<Output = Result<Arc<dyn ImageIndex>, Error>>,
+    {
         let path = folder.to_owned();
         let lock = blocking::run(move || {
             make_root(&path)?;
             lock(&path.join("lock"))
         });
         let lock = lock.await?;
-        let index = Sqlite::open(&folder.join("index.sqlite")).await?;
-        Ok(Self::of(blobs, Arc::new(index), Some(lock)))
+        let index = open(Arc::clone(&blobs)).await?;
+        Ok(Self::of(blobs, index, Some(lock)))
     }
 
     /// Makes a store of two backends; what lies in them is changed by stores alone.
@@ -158,10 +179,26 @@ impl Store {
     /// Names all images of a thread, newest first.
     ///
     /// # Errors
-    /// Those of the index.
+    /// As of [`Store::ids_of_style`].
     pub async fn ids_of_thread(&self, thread: &ThreadId) -> Result<Vec<ImageId>, Error> {
+        self.ids_of(Query { thread_id: Some(thread.clone()), ..Query::default() }).await
+    }
+
+    /// Names all images of a style, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] while nobody knows all of them, as happens to an index that others have too; those of the index.
+    pub async fn ids_of_style(&self, style: &str) -> Result<Vec<ImageId>, Error> {
+        self.ids_of(Query { style: Some(style.to_owned()), ..Query::default() }).await
+    }
+
+    async fn ids_of(&self, mut query: Query) -> Result<Vec<ImageId>, Error> {
         let mut ids = Vec::new();
-        let mut query = Query { thread_id: Some(thread.clone()), limit: Query::MAX_LIMIT, ..Query::default() };
+        query.limit = Query::MAX_LIMIT;
+        // A list that lacks some is good enough to look at, and not to say that all of them are gone.
+        if self.0.index.is_shared() && !self.0.index.is_complete().await? {
+            return Err(Error::Unavailable("the index is being made again; try again in a second".to_owned()));
+        }
         loop {
             let page = self.list(&query).await?;
             ids.extend(page.manifests.into_iter().map(|manifest| manifest.id));

@@ -55,29 +55,27 @@ export async function generate(
 }
 
 /** Makes one request to the server; gives the answer whatever its status. */
-export async function request(
+export function request(
   path: string,
   init: RequestInit,
   { token, server, signal }: ServerOptions,
 ): Promise<Response> {
   const headers = { ...init.headers, ...(token && { authorization: `Bearer ${token}` }) };
-  try {
-    return await fetch(trimBase(server) + path, { signal: signal ?? null, ...init, headers });
-  } catch (cause) {
-    throw failureOf(cause, path);
-  }
+  return fetch(trimBase(server) + path, { signal: signal ?? null, ...init, headers }).catch(
+    failAs(path),
+  );
 }
 
 /** Makes one request, and reads the JSON of its answer. */
 export async function ask<T>(path: string, init: RequestInit, options: ServerOptions): Promise<T> {
   const response = await request(path, init, options);
   if (!response.ok) throw await problemOf(response);
-  try {
-    return await response.json();
-  } catch (cause) {
-    throw failureOf(cause, path);
-  }
+  return response.json().catch(failAs(path));
 }
+
+const failAs = (path: string) => (cause: unknown) => {
+  throw failureOf(cause, path);
+};
 
 /** The image with the edge's URL. */
 export function rewrite<T extends { url: string }>(image: T, options: UrlOptions): T {

@@ -35,10 +35,10 @@ async function diagnose(url: string): Promise<OrbitError> {
   try {
     const response = await fetch(url);
     if (response.status !== 200) return await problemOf(response);
-    return tell("unsupported", "cannot be decoded");
+    return tell("unsupported", "is no image");
   } catch {
     return (await fetch(url, { mode: "no-cors" }).catch(() => null))
-      ? tell("tainted", "would taint the canvas: it comes without Access-Control-Allow-Origin")
+      ? tell("tainted", "taints a canvas: no Access-Control-Allow-Origin")
       : tell("unavailable", "did not load");
   }
 }

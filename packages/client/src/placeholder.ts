@@ -9,12 +9,11 @@ const SIDE = 16;
 export function placeholderDataUrl(thumbhash: string): string {
   try {
     const hash = Array.from(atob(thumbhash), (c) => c.charCodeAt(0));
-    return hash.length < 5
-      ? ""
-      : `data:image/bmp;base64,${btoa(bmp(thumbHashToPixels(hash, SIDE)))}`;
+    if (hash.length > 4) return `data:image/bmp;base64,${btoa(bmp(thumbHashToPixels(hash, SIDE)))}`;
   } catch {
-    return "";
+    // It is no base64.
   }
+  return "";
 }
 
 /** Pixels from left to right and from top to bottom: red, green, blue and alpha, a byte each. */
@@ -82,8 +81,8 @@ export function thumbHashToPixels(hash: ArrayLike<number>, side: number): Pixels
 // A BMP with alpha (BITMAPV4HEADER), a character a byte: it needs neither compression nor checksums.
 function bmp({ width, height, rgba }: Pixels): string {
   const { length } = rgba;
-  const shape = [122 + length, 0, 122, 108, width, -height, 0x200001, 3, length, 0, 0, 0, 0];
-  const words = [...shape, 0xff, 0xff00, 0xff0000, 0xff << 24, 0x73524742, ...Array(12).fill(0)];
-  const bytes = new Uint8Array(Int32Array.from(words).buffer);
-  return `BM${String.fromCharCode(...bytes, ...rgba)}`;
+  const words = new Int32Array(30);
+  words.set([122 + length, 0, 122, 108, width, -height, 0x200001, 3, length]);
+  words.set([0xff, 0xff00, 0xff0000, 0xff << 24, 0x73524742], 13);
+  return `BM${String.fromCharCode(...new Uint8Array(words.buffer), ...rgba)}`;
 }

@@ -15,8 +15,8 @@ export class OrbitError extends Error {
     message: string,
     /** HTTP's status; 0 where there was no answer. */
     readonly status = 0,
-    /** Seconds after which the server asks to be asked again. */
-    readonly retryAfter?: number,
+    /** Seconds after which the server asks to be asked again; 0 where it does not. */
+    readonly retryAfter = 0,
   ) {
     super(message);
   }
@@ -28,7 +28,7 @@ export async function problemOf(response: Response): Promise<OrbitError> {
   const problem: Partial<Problem> = (await response.json().catch(() => null)) ?? {};
   const detail = problem.detail ?? `${response.url} answered ${status}`;
   const code = problem.code ?? (status === 404 ? "not_found" : "unavailable");
-  return new OrbitError(code, detail, status, Number(headers.get("retry-after")) || undefined);
+  return new OrbitError(code, detail, status, Number(headers.get("retry-after")) || 0);
 }
 
 /** Why `fetch` gave nothing. */

@@ -17,7 +17,15 @@ export interface PurgeMessage {
 }
 
 const listeners = new Set<PurgeListener>();
-const worker = (): ServiceWorkerContainer | undefined => globalThis.navigator?.serviceWorker;
+
+function worker(): ServiceWorkerContainer | undefined {
+  try {
+    return globalThis.navigator?.serviceWorker;
+  } catch {
+    // In a sandboxed frame looking is an error.
+    return undefined;
+  }
+}
 
 /** Calls `listener` for each purge that this page hears of, until the function that it gives is called. */
 export function onPurge(listener: PurgeListener): () => void {
@@ -38,5 +46,5 @@ function hear({ data }: MessageEvent<PurgeMessage | undefined>): void {
 }
 
 function tell(id: string, at: number): void {
-  for (const listener of [...listeners]) listener(id, at);
+  for (const listener of listeners) listener(id, at);
 }

@@ -50,8 +50,6 @@ export interface ThreadSubscription {
   close(): void;
 }
 
-// The names of events have a line in them, those of other handlers have none.
-const NAME = /^[a-z]+_/;
 const SILENCE_MS = 45_000;
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 30_000;
@@ -63,6 +61,7 @@ export function subscribeToThread(
   options: ThreadOptions = {},
 ): ThreadSubscription {
   const end = new AbortController();
+  const { signal } = end;
   // The connection, and what ends a wait for the next.
   let line = end;
   let wake = (): void => {};
@@ -75,7 +74,6 @@ export function subscribeToThread(
   const mustPause = (): boolean =>
     options.pauseWhenHidden === true && globalThis.document?.visibilityState === "hidden";
   const become = (state: StreamState): void => {
-    if (stream.state === state) return;
     stream.state = state;
     call(handlers.state, state);
   };
@@ -83,28 +81,28 @@ export function subscribeToThread(
   const follow = async (): Promise<void> => {
     // The caller has the subscription before its handlers are called.
     await null;
-    for (let failures = 0; !end.signal.aborted; failures++) {
+    for (let failures = 0; !signal.aborted; failures++) {
       let leastMs = 0;
       if (!mustPause()) {
         become("connecting");
         line = new AbortController();
         try {
           for await (const message of read(threadId, stream, options, line)) {
+            if (signal.aborted) break;
+            if (message) tell(message, handlers, options, stream);
+            else become("open");
             failures = 0;
-            become("open");
-            if (!message || end.signal.aborted) continue;
-            stream.lastEventId = message.id || stream.lastEventId;
-            tell(message, handlers, options);
           }
         } catch (cause) {
           const error = failureOf(cause, threadId);
           // Else it was our own hand.
           if (!line.signal.aborted) call(handlers.error, error);
-          if (isFinal(error.status)) break;
-          leastMs = (error.retryAfter ?? 0) * 1000;
+          // Refused, and not for being busy or late; or the end of a stream.
+          if (/204|4(?!08|25|29)../.test(`${error.status}`)) break;
+          leastMs = error.retryAfter * 1000;
         }
       }
-      if (end.signal.aborted) break;
+      if (signal.aborted) break;
       const pause = mustPause();
       become(pause ? "paused" : "waiting");
       const most = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** failures);
@@ -117,7 +115,6 @@ export function subscribeToThread(
     become("closed");
   };
 
-  const { signal } = end;
   const look = (): void => (mustPause() ? line.abort() : wake());
   for (const name of ["online", "visibilitychange"]) {
     globalThis.addEventListener?.(name, look, { signal });
@@ -163,10 +160,16 @@ async function* read(
   }
 }
 
-function tell(message: Message, handlers: ThreadHandlers, options: ThreadOptions): void {
-  const { event, id } = message;
-  const told = rewriteEventUrls({ event, data: JSON.parse(message.data) } as OrbitEvent, options);
-  if (NAME.test(event)) call(handlers[told.event], told.data as never, id);
+function tell(
+  { event, data, id }: Message,
+  handlers: ThreadHandlers,
+  options: ThreadOptions,
+  stream: Stream,
+): void {
+  stream.lastEventId = id || stream.lastEventId;
+  const told = rewriteEventUrls({ event, data: JSON.parse(data) } as OrbitEvent, options);
+  // The names of events have a line in them, those of other handlers have none.
+  if (event.includes("_")) call(handlers[told.event], told.data as never, id);
   call(handlers.event, told, id);
   // An event's id begins with its time.
   if (told.event === "image_purged") announcePurge(told.data.id, Number.parseInt(id, 10));
@@ -185,6 +188,3 @@ function call<W extends unknown[]>(
     });
   }
 }
-
-/** Refused, and not for being busy or late. 204 is the end of a stream. */
-const isFinal = (status: number): boolean => /204|4(?!08|25|29)../.test(`${status}`);

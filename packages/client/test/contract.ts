@@ -3,15 +3,16 @@
  * JSON value written out as a literal must fit its type, and must have no key that the type lacks.
  */
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { resolve } from "node:path";
 import ts from "typescript";
 
-const CONTRACT = new URL("../../../contract/", import.meta.url);
-const PROBE = fileURLToPath(new URL("./probe.ts", import.meta.url));
+// Paths, for in a test with a page URL is the page's.
+const CONTRACT = resolve(import.meta.dirname, "../../../contract");
+const PROBE = resolve(import.meta.dirname, "probe.ts");
 
 /** The cases of a golden file. */
 export function readCases<T>(noun: string): T[] {
-  return JSON.parse(readFileSync(new URL(`${noun}.json`, CONTRACT), "utf8"));
+  return JSON.parse(readFileSync(resolve(CONTRACT, `${noun}.json`), "utf8"));
 }
 
 /** What the compiler says of each value as a literal of the type of that name; empty if all fit. */

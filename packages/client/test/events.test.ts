@@ -45,9 +45,24 @@ describe("rewriteEventUrls", () => {
     for (const { id, url } of images) expect(url).toBe(`https://edge.example/api/images/${id}`);
   });
 
-  it("copies an event that it does not know", () => {
-    const event = { event: "image_made", data: { url: `${BACKEND}hero` } };
-    expect(rewriteEventUrls(event as unknown as OrbitEvent)).toEqual(event);
+  it("rewrites the variants of an image too", () => {
+    const [made] = cases.flatMap(({ backend }) =>
+      backend.event === "concept_progress" ? [backend] : [],
+    );
+    if (!made) throw new Error("there is no golden image");
+    const variant = { format: "webp", quality: 85, width: 256, height: 256, bytes: 1 } as const;
+    const { image } = made.data;
+    const variants = [{ ...variant, url: `${BACKEND}${image.id}?w=256` }];
+    const event = { ...made, data: { ...made.data, image: { ...image, variants } } };
+    expect(rewriteEventUrls(event).data.image.variants[0]?.url).toBe(
+      `/api/images/${image.id}?w=256`,
+    );
+  });
+
+  it("does the same to an event that it does not know", () => {
+    const event = { event: "image_made", data: { url: `${BACKEND}hero`, name: "x" } };
+    const proxied = { event: "image_made", data: { url: "/api/images/hero", name: "x" } };
+    expect(rewriteEventUrls(event as unknown as OrbitEvent)).toEqual(proxied);
   });
 
   it("keeps the event's type", () => {

@@ -51,7 +51,7 @@ fn cleaned(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ORBIT_")) {
         command.env_remove(name);
     }
-    command.env_remove("OPENAI_API_KEY").stdin(Stdio::null());
+    command.env_remove("OPENAI_API_KEY").env_remove("REDIS_URL").stdin(Stdio::null());
     command
 }
 

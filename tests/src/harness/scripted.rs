@@ -92,12 +92,13 @@ impl Scripted {
 
     /// All requests for a path so far, in the order in which they came.
     pub(crate) fn asked(&self, path: &str) -> Vec<Asked> {
-        self.all().into_iter().filter(|asked| asked.is_for(path)).collect()
+        self.shared.asked.lock().unwrap().iter().filter(|asked| asked.is_for(path)).cloned().collect()
     }
 
-    /// All requests so far.
+    /// All requests so far, but for the edge's own question whether there is a log of purges.
     pub(crate) fn all(&self) -> Vec<Asked> {
-        self.shared.asked.lock().unwrap().clone()
+        let asked = self.shared.asked.lock().unwrap();
+        asked.iter().filter(|asked| !asked.path().starts_with("/edges/")).cloned().collect()
     }
 
     /// How often a path was asked for.

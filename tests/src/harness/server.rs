@@ -18,6 +18,8 @@ pub(crate) struct Launch {
     environment: Vec<(String, String)>,
     /// No file of its may grow beyond this, in blocks of 512 bytes.
     file_limit: Option<u32>,
+    /// The folder that is a disk of its own for this process, in memory, and its options as `mount` reads them.
+    disk: Option<(String, &'static str)>,
 }
 
 impl Launch {
@@ -46,7 +48,7 @@ impl Launch {
     }
 
     fn role(role: &str) -> Self {
-        Self { words: vec![role.to_owned()], environment: Vec::new(), file_limit: None }
+        Self { words: vec![role.to_owned()], environment: Vec::new(), file_limit: None, disk: None }
     }
 
     /// Adds words to the command line.
@@ -75,15 +77,25 @@ impl Launch {
         Self { file_limit: Some(blocks), ..self }
     }
 
+    /// Gives it a disk in the place of a folder, with options as `mount` reads them; nobody else sees what is on it, and it goes
+    /// with the process.
+    pub(crate) fn small_disk(self, folder: &Folder, options: &'static str) -> Self {
+        Self { disk: Some((folder.path().to_str().unwrap().to_owned(), options)), ..self }
+    }
+
     /// Adds words unless there is one that begins like this.
     fn unless(self, beginning: &str, words: &[&str]) -> Self {
         if self.words.iter().any(|word| word.starts_with(beginning)) { self } else { self.words(words) }
     }
 
     fn command(&self) -> Command {
-        let mut command = match self.file_limit {
-            None => orbit::command(),
-            Some(blocks) => orbit::command_under(&format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")),
+        let mut command = match (self.file_limit, &self.disk) {
+            (None, None) => orbit::command(),
+            (Some(blocks), _) => orbit::command_under(&format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")),
+            // A namespace of its own, in which anybody may mount.
+            (None, Some((folder, options))) => orbit::command_under(&format!(
+                "exec unshare --map-root-user --mount sh -c 'mount -t tmpfs -o {options} none {folder} && exec \"$0\" \"$@\"' \"$0\" \"$@\""
+            )),
         };
         command.args(&self.words).envs(self.environment.iter().cloned());
         command
@@ -109,9 +121,9 @@ impl Launch {
 
     /// Starts it where it must refuse to start, and returns what it said.
     pub(crate) fn refused(self) -> Output {
-        let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
-        let environment: Vec<(&str, &str)> = self.environment.iter().map(|(name, value)| (&**name, &**value)).collect();
-        let output = orbit(&words, &environment, &[]);
+        let ended = self.command().output().unwrap();
+        let stderr = String::from_utf8_lossy(&ended.stderr).into_owned();
+        let output = Output { code: ended.status.code(), stdout: ended.stdout, stderr };
         assert!(output.code.is_some_and(|code| code != 0) && output.stdout.is_empty(), "{output:?}");
         output
     }

@@ -84,6 +84,7 @@ fn describe(number: usize, source: &[u8], encoded: Encoded) -> Result<(Manifest,
             format,
             bytes: source.len() as u64,
             digest,
+            evicted: false,
         },
         recipe: None,
         image: Rendition {
@@ -98,6 +99,7 @@ fn describe(number: usize, source: &[u8], encoded: Encoded) -> Result<(Manifest,
         refined: false,
         placeholder: encoded.placeholder,
         variants: Vec::new(),
+        used_at: None,
     };
     let blobs =
         vec![(manifest.source.file.clone(), Bytes::copy_from_slice(source)), (manifest.image.file.clone(), webp)];

@@ -67,9 +67,11 @@ impl Demo {
             data_dir: data_dir.unwrap_or_default(),
             lending: flags::Lending::default(),
             storage: flags::Storage::default(),
+            nodes: flags::Nodes::none(),
             making: self.making.with_demo_only(),
         };
-        let node = wiring::block_on(Node::serve(&origin, &self.edge, &Access::loopback_only(), page::router()))??;
+        let node =
+            wiring::block_on(Node::serve(&origin, &self.edge, (&Access::loopback_only(), None), page::router()))??;
         let thread = self.thread.clone();
         node.run_beside(server, move || show(address, thread))?;
         Ok(ExitCode::SUCCESS)

@@ -23,7 +23,8 @@ impl Serve {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let access = wiring::access(&self.listening)?;
         let server = Server::bind(self.listening.server()?)?;
-        let node = wiring::block_on(Node::serve(&self.origin, &self.edge, &access, page::router()))??;
+        let follow = Node::following_beside(&self.origin, &self.listening, &server)?;
+        let node = wiring::block_on(Node::serve(&self.origin, &self.edge, (&access, follow), page::router()))??;
         node.run(server)?;
         Ok(ExitCode::SUCCESS)
     }

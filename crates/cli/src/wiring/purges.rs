@@ -1,12 +1,28 @@
-//! How an edge of its own follows the log of purges, from its flags.
+//! The log of purges: where an origin keeps it, and how an edge follows it, from their flags.
 
 use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use orbit_edge::{Following, Profile};
 use orbit_model::ThreadId;
+use orbit_store::redis::{Connection, SharedPurges};
+use orbit_store::{PurgeJournal, PurgeLog as Log, PurgeOutbox};
 
 use crate::flags::{self, PurgeLog};
+
+/// The log of an origin: in its data folder, or in the Redis that it shares with others.
+pub(super) async fn open(data_dir: &Path, lending: &flags::Lending, redis: Option<Connection>) -> Result<Arc<dyn Log>> {
+    let explain = || format!("the log of purges in {}", data_dir.display());
+    Ok(match redis {
+        None => Arc::new(PurgeJournal::open(&data_dir.join("purges.sqlite")).await.with_context(explain)?),
+        Some(connection) => {
+            let outbox = PurgeOutbox::open(&data_dir.join("purge-outbox.sqlite")).await.with_context(explain)?;
+            Arc::new(SharedPurges::new(connection, outbox, lending.edge_lease))
+        }
+    })
+}
 
 /// How an edge that listens at an address follows its upstream; `None` where it does not.
 pub(super) fn following(
@@ -20,14 +36,28 @@ pub(super) fn following(
     }
     let name = match edge_name {
         Some(name) => name.clone(),
-        None => format!("{}-{}", host(), address.port()),
+        None => name_at(address),
     };
     // Names of edges have the grammar of those of threads.
     name.parse::<ThreadId>().ok().with_context(|| {
-        format!("`{name}` is no name for an edge: take letters, digits, and - _ . : @ behind the first, up to 128 in all")
+        format!(
+            "`{name}` is no name for an edge: take letters, digits, and - _ . : @ behind the first, up to 128 in all"
+        )
     })?;
-    let token = listening.token.as_deref().map(|token| token.trim().to_owned());
-    Ok(Some(Following { name, token, is_strict: *purge_log == PurgeLog::On }))
+    Ok(Some(Following { name, token: token(listening), is_strict: *purge_log == PurgeLog::On }))
+}
+
+/// How the edge in the process of an origin that listens at an address follows what all origins write.
+pub(super) fn following_beside(listening: &flags::Listening, address: SocketAddr) -> Following {
+    Following { name: name_at(address), token: token(listening), is_strict: true }
+}
+
+fn token(listening: &flags::Listening) -> Option<String> {
+    listening.token.as_deref().map(|token| token.trim().to_owned())
+}
+
+fn name_at(address: SocketAddr) -> String {
+    format!("{}-{}", host(), address.port())
 }
 
 /// The machine's name, as far as it can be part of an edge's.

@@ -4,20 +4,31 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use orbit_store::{BlobStore, FileSystem, Objects, Store};
+use orbit_store::redis::{Connection, SharedIndex};
+use orbit_store::{BlobStore, FileSystem, ImageIndex, Objects, Store};
 
 use crate::clock::SystemClock;
-use crate::flags;
 
 /// What the options of a cloud begin with.
 const CLOUDS: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];
 
 /// Opens the store and mends what a crash left behind.
-pub(crate) async fn open(data_dir: &Path, storage: &flags::Storage) -> Result<Store> {
+///
+/// With a Redis, the index is there, and the data folder has what this node owes to it.
+pub(crate) async fn open(data_dir: &Path, blobs: Option<&str>, redis: Option<&Connection>) -> Result<Store> {
     let explain = || format!("the data folder {}", data_dir.display());
-    let store = match &storage.blobs {
-        None => Store::open(data_dir).await.with_context(explain)?,
-        Some(url) => Store::beside(data_dir, open_blobs(url).await?).await.with_context(explain)?,
+    let store = match (blobs, redis) {
+        (None, None) => Store::open(data_dir).await.with_context(explain)?,
+        (Some(url), None) => Store::beside(data_dir, open_blobs(url).await?).await.with_context(explain)?,
+        (None, Some(redis)) => {
+            let blobs: Arc<dyn BlobStore> = Arc::new(FileSystem::open(data_dir).await.with_context(explain)?);
+            let index = shared_index(redis, data_dir, Arc::clone(&blobs)).await.with_context(explain)?;
+            Store::new(blobs, index)
+        }
+        (Some(url), Some(redis)) => {
+            let open = |blobs| shared_index(redis, data_dir, blobs);
+            Store::with_index(data_dir, open_blobs(url).await?, open).await.with_context(explain)?
+        }
     };
     let recovered = store.recover().await.with_context(explain)?;
     if recovered.kept + recovered.removed > 0 {
@@ -27,6 +38,15 @@ pub(crate) async fn open(data_dir: &Path, storage: &flags::Storage) -> Result<St
         tracing::error!(%id, "this image's manifest cannot be read; purge the image or restore its folder");
     }
     Ok(store)
+}
+
+/// The index in Redis, with its notes in the data folder, which is locked already.
+async fn shared_index(
+    redis: &Connection,
+    data_dir: &Path,
+    blobs: Arc<dyn BlobStore>,
+) -> Result<Arc<dyn ImageIndex>, orbit_store::Error> {
+    Ok(Arc::new(SharedIndex::open(redis.clone(), blobs, &data_dir.join("owed.sqlite")).await?))
 }
 
 /// Opens what a URL names; options of clouds come from the environment, under the names that their own tools use.

@@ -58,9 +58,8 @@ impl Kept {
             let new = path.with_extension("json.new");
             fs::write(&new, text.to_string()).and_then(|()| fs::rename(&new, &path))
         };
-        match tokio::task::spawn_blocking(write).await {
-            Ok(Err(error)) => tracing::warn!(target: "orbit::edge", %error, "the place in the log of purges was not noted"),
-            Ok(Ok(())) | Err(_) => {}
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(write).await {
+            tracing::warn!(target: "orbit::edge", %error, "the place in the log of purges was not noted")
         }
     }
 }

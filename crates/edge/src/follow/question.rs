@@ -59,7 +59,9 @@ impl Edge {
                 Err(_) => Heard::Without("it answered something else".to_owned()),
             },
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Heard::Refused(format!("it answered {status}")),
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Heard::Nothing(format!("it answered {status}")),
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => {
+                Heard::Nothing(format!("it answered {status}"))
+            }
             StatusCode::NOT_IMPLEMENTED => Heard::Without(format!("it answered {status}")),
             status if status.is_server_error() => Heard::Nothing(format!("it answered {status}")),
             status => Heard::Without(format!("it answered {status}")),
@@ -85,8 +87,8 @@ impl Edge {
         *request.uri_mut() = path.parse().map_err(|error| format!("{path}: {error}"))?;
         request.headers_mut().insert(USER_AGENT, HeaderValue::from_static("orbit-edge (purges)"));
         if let Some(token) = &follower.following.token {
-            let mut bearer =
-                HeaderValue::try_from(format!("Bearer {token}")).map_err(|_invalid| "the token is no header's value")?;
+            let mut bearer = HeaderValue::try_from(format!("Bearer {token}"))
+                .map_err(|_invalid| "the token is no header's value")?;
             bearer.set_sensitive(true);
             request.headers_mut().insert(AUTHORIZATION, bearer);
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::body::{Body, to_bytes};
 use http::{Request, Response};
 use orbit_model::clock::Manual;
-use orbit_model::{Access, Clock as _, PurgeRequest};
+use orbit_model::{Access, PurgeRequest};
 use tempfile::TempDir;
 use tokio::sync::Notify;
 
@@ -141,13 +141,12 @@ async fn an_upstream_without_a_log_is_asked_once_a_minute_and_nothing_else_is_di
         *scene.origin.is_down.lock() = true;
         scene.pass(3_000).await;
         assert_eq!(scene.outcome().await, "200 HIT");
-        scene.says(status, body);
         scene.follow();
-        scene.asked(2).await;
+        tokio::task::yield_now().await;
         scene.pass(59).await;
-        assert_eq!(scene.origin.asked.lock().len(), 2);
+        assert_eq!(scene.origin.asked.lock().len(), 1);
         scene.pass(2).await;
-        scene.asked(3).await;
+        scene.asked(2).await;
     }
 }
 

@@ -206,12 +206,7 @@ impl Shared {
     }
 
     /// Another server than the first; the first itself where there is none and its connection had only been idle.
-    fn choose_again<'a>(
-        &'a self,
-        first: &'a Member,
-        was_idle: bool,
-        affinity: Option<Affinity>,
-    ) -> Option<Ticket<'a>> {
+    fn choose_again<'a>(&'a self, first: &'a Member, was_idle: bool, affinity: Option<Affinity>) -> Option<Ticket<'a>> {
         let other = self.choose(Some(first), Load::Empty, false, affinity);
         other.or_else(|| was_idle.then(|| first.admit(Load::Empty))?)
     }

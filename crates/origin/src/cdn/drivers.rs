@@ -62,7 +62,7 @@ pub(super) fn of(urls: &[String], secrets: &Secrets, public_base: &str) -> Resul
 
 fn driver(text: &str, secrets: &Secrets, public_base: &str) -> Result<Box<dyn Driver>, Error> {
     let invalid = |why: &str| Error::Invalid(why.to_owned());
-    let url = Url::parse(text).map_err(|_| Error::Invalid(format!("it must be {KINDS}")))?;
+    let url = Url::parse(text).ok().ok_or_else(|| Error::Invalid(format!("it must be {KINDS}")))?;
     let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
     let host = url.host_str().filter(|host| !host.is_empty() && plain && matches!(url.path(), "" | "/"));
     let host = host.ok_or_else(|| Error::Invalid(format!("it must be {KINDS}; tokens come from the environment")))?;
@@ -145,7 +145,7 @@ fn name(host: &str) -> Result<&str, Error> {
 
 /// The URI of a request.
 fn uri(text: &str) -> Result<Uri, Error> {
-    text.parse().map_err(|_| Error::Invalid(format!("`{text}` is no URL")))
+    text.parse().ok().ok_or_else(|| Error::Invalid(format!("`{text}` is no URL")))
 }
 
 #[cfg(test)]

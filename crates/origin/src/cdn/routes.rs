@@ -35,7 +35,7 @@ pub(crate) async fn post(State(origin): State<Origin>, request: Request) -> Resu
 }
 
 pub(crate) async fn delete(State(origin): State<Origin>, Segment(id): Segment) -> Result<Response, Error> {
-    let id = id.parse().map_err(|_| Error::NotFound("purge"))?;
+    let id = id.parse().ok().ok_or(Error::NotFound("purge"))?;
     match origin.cdns()?.forget(id).await? {
         true => Ok(StatusCode::NO_CONTENT.into_response()),
         false => Err(Error::NotFound("purge")),

@@ -74,7 +74,12 @@ impl Origin {
         let memory = orbit_codec::memory::estimate(&orbit_codec::probe(&source, &limits).ok()?, None);
         let work = move || orbit_codec::encode(&source, Quality::new(QUALITY).unwrap_or_default(), &terms);
         let encoded = self.0.pool.run(&place, memory, time, work).await.ok()?.ok()?;
-        self.0.previews.put(name.clone(), Bytes::from(encoded.webp));
+        let webp = Bytes::from(encoded.webp);
+        self.0.previews.put(name.clone(), webp.clone());
+        if let Some(nodes) = self.nodes() {
+            // Without it, it is shown here alone.
+            let _ = nodes.board.show(&name, &webp).await;
+        }
         Some(name)
     }
 }

@@ -48,6 +48,8 @@ enum Ended {
     Failed(Failure),
     /// The server stops: the next run goes on.
     Left,
+    /// Another node has the job.
+    Lost,
 }
 
 /// An image that was drawn, or one that was there already.
@@ -68,6 +70,7 @@ struct Held {
 pub(crate) async fn work(origin: Origin, batch: Arc<Batch>, index: usize) {
     let stopped = async {
         tokio::select! {
+            () = batch.lost.cancelled() => Ended::Lost,
             () = batch.cancelled.cancelled() => Ended::Failed(Failure::cancelled()),
             () = origin.0.stopping.cancelled() => match batch.brief.waited_for {
                 true => Ended::Failed(Failure::of(JobState::Cancelled, "interrupted", "the server was stopped")),
@@ -96,6 +99,7 @@ pub(crate) async fn work(origin: Origin, batch: Arc<Batch>, index: usize) {
             origin.0.jobs.leave(&batch, index);
             origin.note_slot(&batch, index).await;
         }
+        Ended::Lost => origin.0.jobs.lose(&batch, index),
     }
 }
 
@@ -219,7 +223,14 @@ impl Origin {
 
     async fn keep(&self, arrival: Arrival) -> Result<Manifest, Failure> {
         let place = self.0.pool.enter().await?;
-        Ok(self.ingest(arrival, Expect::New, &place).await?.manifest)
+        let id = arrival.id.clone();
+        match (self.ingest(arrival, Expect::New, &place).await, id) {
+            // Another node, which was thought dead, has stored it before: its picture is the one.
+            (Err(error @ Error::Conflict(_)), Some(id)) if self.nodes().is_some() => {
+                Ok(self.stored(&id).await?.ok_or(error)?)
+            }
+            (stored, _) => Ok(stored?.manifest),
+        }
     }
 
     /// Notes how far an image has come; what goes wrong is logged, because the manifest says it too.
@@ -227,9 +238,14 @@ impl Origin {
         if batch.brief.waited_for {
             return;
         }
-        if let Err(error) = self.0.parts.queue.set(&batch.id, index, &batch.slot(index)).await {
-            tracing::error!(target: "orbit::origin", %error, job = %batch.id, index, "the queue took no note");
+        match self.0.parts.queue.set(&batch.id, index, &batch.slot(index)).await {
+            // It was accepted at another node.
+            Ok(()) | Err(orbit_store::Error::NotFound) => {}
+            Err(error) => {
+                tracing::error!(target: "orbit::origin", %error, job = %batch.id, index, "the queue took no note");
+            }
         }
+        self.note_shared(batch, index).await;
     }
 
     /// Tells the subscribers of a thread; what goes wrong is logged, because what happened has happened.

@@ -17,12 +17,22 @@ const MAX_CONCEPTS: usize = 100;
 impl Origin {
     /// Accepts a job, or joins an equal one in flight; its images have their ids and URLs from now on.
     pub(crate) async fn accept(&self, request: JobRequest, brief: Brief) -> Result<Arc<Batch>, Error> {
+        let batch = self.prepare(&request, brief).await?;
+        self.accept_here(request, batch).await
+    }
+
+    /// Checks a request, and names the job and its images.
+    pub(super) async fn prepare(&self, request: &JobRequest, brief: Brief) -> Result<Batch, Error> {
         if self.0.stopping.is_cancelled() {
             return Err(Error::Busy);
         }
-        self.check(&request)?;
+        self.check(request)?;
         let after = *self.0.parts.events.subscribe(&request.thread_id).await?.borrow();
-        let batch = Batch::new(request.clone(), brief, after, self.now());
+        Ok(Batch::new(request.clone(), brief, after, self.now()))
+    }
+
+    /// Accepts a job for this node, or joins an equal one that it has.
+    pub(super) async fn accept_here(&self, request: JobRequest, batch: Batch) -> Result<Arc<Batch>, Error> {
         if let Some(done) = self.done_before(&batch).await? {
             return Ok(done);
         }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use orbit_model::{
     Concept, Digest, EventId, ImageId, Job, JobId, JobImage, JobRequest, JobState, Metadata, QueuedJob, Slot, ThreadId,
 };
+use orbit_store::redis::Claim;
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
 use tokio::sync::{Semaphore, broadcast, watch};
@@ -51,6 +52,12 @@ pub(crate) struct Batch {
     pub(crate) telling: tokio::sync::Mutex<()>,
     /// Held while the queue takes note of it: who joins it is answered when it is as safe as for who brought it.
     pub(crate) accepting: Arc<tokio::sync::Mutex<()>>,
+    /// The claim by which this node runs a job that all nodes know of, and the job as it was when it was taken.
+    pub(crate) hold: Mutex<Option<(Claim, QueuedJob)>>,
+    /// Whether there is something of it that the board could not be told.
+    pub(crate) unsaved: AtomicBool,
+    /// Cancelled where another node has the job: it is dropped without a word.
+    pub(crate) lost: CancellationToken,
     /// Whether the queue could take no note of it.
     pub(crate) refused: AtomicBool,
     /// Whether its end was told before this process began.
@@ -153,6 +160,9 @@ impl Batch {
             created_at,
             telling: tokio::sync::Mutex::default(),
             accepting: Arc::default(),
+            hold: Mutex::default(),
+            unsaved: AtomicBool::new(false),
+            lost: CancellationToken::new(),
             refused: AtomicBool::new(false),
             end_was_told: false,
             may_be_stored: true,
@@ -175,6 +185,11 @@ impl Batch {
     /// How far one image has come.
     pub(crate) fn slot(&self, index: usize) -> Slot {
         self.slots.lock().get(index).map(|filled| filled.slot.clone()).unwrap_or_default()
+    }
+
+    /// How far each image has come.
+    pub(crate) fn slots(&self) -> Vec<Slot> {
+        self.slots.lock().iter().map(|filled| filled.slot.clone()).collect()
     }
 
     /// How many images are stored.
@@ -248,14 +263,13 @@ impl Batch {
             ids: self.ids.clone(),
             after: self.after,
             created_at: self.created_at,
-            slots: self.slots.lock().iter().map(|filled| filled.slot.clone()).collect(),
+            slots: self.slots(),
         }
     }
 
     /// The state as its caller sees it.
     pub(crate) fn snapshot(&self, public_base: &str) -> Job {
-        let slots: Vec<_> = self.slots.lock().iter().map(|filled| filled.slot.clone()).collect();
-        describe((&self.id, &self.thread_id, self.after), &self.ids, &slots, public_base)
+        describe((&self.id, &self.thread_id, self.after), &self.ids, &self.slots(), public_base)
     }
 }
 

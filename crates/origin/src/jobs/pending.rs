@@ -48,12 +48,21 @@ impl Origin {
         if let Some(bytes) = self.0.previews.get(id) {
             return Ok(Pending::Answer(preview(id, bytes)));
         }
-        let Some((batch, index)) = self.0.jobs.find_image(id) else { return self.remembered_end(id).await };
+        if let Some(bytes) = self.shown_elsewhere(id).await {
+            return Ok(Pending::Answer(preview(id, bytes)));
+        }
+        let Some((batch, index)) = self.0.jobs.find_image(id) else { return self.elsewhere(id, wait).await };
         match self.wait(&batch, index, wait).await {
             Slot { state: JobState::Done, .. } => Ok(Pending::Come),
             slot if slot.state.is_final() => Err(not_coming(slot)),
             slot => Ok(Pending::Answer(not_yet(slot.state, &batch.id))),
         }
+    }
+
+    /// A preview of an image that another node draws.
+    async fn shown_elsewhere(&self, name: &ImageId) -> Option<Bytes> {
+        let nodes = self.nodes().filter(|_| name.as_str().contains("-preview-"))?;
+        nodes.board.shown(name).await.ok().flatten().map(Bytes::from)
     }
 
     async fn wait(&self, batch: &Batch, index: usize, time: Duration) -> Slot {
@@ -65,12 +74,21 @@ impl Origin {
         }
     }
 
-    /// Why an image has not come whose job only the queue remembers.
-    async fn remembered_end(&self, id: &ImageId) -> Result<Pending, Error> {
-        let Some((job, index)) = self.0.parts.queue.find_image(id).await? else { return Err(Error::NotFound("image")) };
-        let queued = self.0.parts.queue.get(&job).await?;
-        let slot = queued.and_then(|queued| queued.slots.into_iter().nth(index));
-        Err(slot.map_or(Error::NotFound("image"), not_coming))
+    /// What there is in place of an image whose job another node runs, or only the queue remembers.
+    async fn elsewhere(&self, id: &ImageId, wait: Duration) -> Result<Pending, Error> {
+        let missing = || Error::NotFound("image");
+        let (job, index) = self.0.parts.queue.find_image(id).await?.ok_or_else(missing)?;
+        let queued = self.0.parts.queue.get(&job).await?.ok_or_else(missing)?;
+        let slot = queued.slots.get(index).cloned().ok_or_else(missing)?;
+        if slot.state.is_final() || self.nodes().is_none() {
+            return Err(not_coming(slot));
+        }
+        let queued = self.ended_elsewhere(queued, index, wait).await?;
+        match queued.slots.into_iter().nth(index).ok_or_else(missing)? {
+            Slot { state: JobState::Done, .. } => Ok(Pending::Come),
+            slot if slot.state.is_final() => Err(not_coming(slot)),
+            slot => Ok(Pending::Answer(not_yet(slot.state, &job))),
+        }
     }
 }
 

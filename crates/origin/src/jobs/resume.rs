@@ -18,11 +18,13 @@ const BATCH: usize = 1000;
 
 /// What was told of a job before the process ended.
 #[derive(Debug, Default)]
-struct Told {
+pub(super) struct Told {
     /// The images whose end was told, and why it was none.
-    images: BTreeMap<usize, Option<JobFailure>>,
+    pub(super) images: BTreeMap<usize, Option<JobFailure>>,
     /// Whether the end of the job was.
     end: bool,
+    /// Whether anything was.
+    pub(super) is_begun: bool,
 }
 
 impl Origin {
@@ -33,17 +35,26 @@ impl Origin {
     /// [`Error::Internal`] where the queue cannot be read.
     pub async fn resume(&self) -> Result<usize, Error> {
         let mut open = 0;
+        if self.nodes().is_some() {
+            // Others may be at work on them: `shared` finds out, as soon as it runs.
+            return Ok(open);
+        }
         for queued in self.0.parts.queue.unfinished().await? {
-            open += self.resume_job(queued).await?;
+            let told = self.told(&queued).await?;
+            open += self.resume_job(queued, told, |_| ()).await?.open().len();
         }
         Ok(open)
     }
 
-    async fn resume_job(&self, queued: QueuedJob) -> Result<usize, Error> {
-        let told = self.told(&queued).await?;
+    /// Goes on with a job, of which this was told; `entered` sees it before anything happens to it.
+    pub(super) async fn resume_job(
+        &self,
+        queued: QueuedJob,
+        told: Told,
+        entered: impl FnOnce(&Arc<Batch>),
+    ) -> Result<Arc<Batch>, Error> {
         let mut batch = Batch::of(queued, Brief::default());
         batch.end_was_told = told.end;
-        let batch = self.0.jobs.enter_again(batch);
         for (index, id) in batch.ids.iter().enumerate() {
             let slot = batch.slot(index);
             if slot.state == JobState::Done {
@@ -52,8 +63,9 @@ impl Origin {
                 batch.set(index, slot, public);
             }
         }
-        let open = batch.open();
-        for &index in &open {
+        let batch = self.0.jobs.enter_again(batch);
+        entered(&batch);
+        for index in batch.open() {
             let (of_image, gives_up) = (told.images.get(&index).cloned(), self.gives_up(&batch.slot(index)));
             batch.requeue(index);
             let (origin, batch) = (self.clone(), Arc::clone(&batch));
@@ -65,7 +77,7 @@ impl Origin {
                 }
             });
         }
-        Ok(open.len())
+        Ok(batch)
     }
 
     /// Whether an image is not drawn again: as configured, and where every try has ended with the process.
@@ -75,13 +87,14 @@ impl Origin {
     }
 
     /// What was told of a job.
-    async fn told(&self, queued: &QueuedJob) -> Result<Told, Error> {
+    pub(super) async fn told(&self, queued: &QueuedJob) -> Result<Told, Error> {
         let (mut told, mut after) = (Told::default(), queued.after);
         loop {
             let batch = self.0.parts.events.read_after(&queued.request.thread_id, Some(after), BATCH).await?;
             let Some((last, _)) = batch.last() else { return Ok(told) };
             after = *last;
             for (_, event) in batch.iter().filter(|(_, event)| event.job() == Some(&queued.job)) {
+                told.is_begun = true;
                 match &**event {
                     Event::ConceptProgress(data) => drop(told.images.insert(data.index, None)),
                     Event::ConceptFailed(data) => {

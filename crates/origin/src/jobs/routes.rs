@@ -10,19 +10,18 @@ use http::header::{CACHE_CONTROL, LOCATION};
 use http::{HeaderMap, StatusCode, Uri};
 use orbit_model::{Job, JobFailure, JobId, JobRequest};
 
+use super::Batch;
 use super::batch::remembered;
-use super::{Batch, Brief};
 use crate::routes::Segment;
 use crate::{Error, Origin};
 
 /// How long the answer to a cancellation waits for what it cancels.
-const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
 /// 202 for what will come, 200 for what has come already.
 pub(crate) async fn post(State(origin): State<Origin>, request: Request) -> Result<Response, Error> {
     let request: JobRequest = origin.read_json(request, "the generation request").await?;
-    let batch = origin.accept(request, Brief::default()).await?;
-    let job = origin.with_events(batch.snapshot(&origin.config().public_base_url));
+    let job = origin.with_events(origin.accept_anywhere(request).await?);
     let status = if job.state.is_final() { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, [(LOCATION, job.url.clone())], Json(job)).into_response())
 }
@@ -54,6 +53,8 @@ pub(crate) async fn cancel(State(origin): State<Origin>, Segment(id): Segment) -
         // What is stored already comes to its end; for that nobody waits long.
         let ends = batch.open().into_iter().map(|index| batch.ended(index));
         let _ = tokio::time::timeout(ANSWER_WITHIN, futures_util::future::join_all(ends)).await;
+    } else {
+        origin.cancel_elsewhere(&id).await?;
     }
     origin.job(&id).await.map(|job| Json(origin.with_events(job)))
 }

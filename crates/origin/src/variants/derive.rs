@@ -7,6 +7,7 @@ use orbit_codec::{Effort, Mark, Rendered, Stop, Terms};
 use orbit_model::{BlobName, Derived, Digest, ImageId, Labels, Manifest, Rendition, Variant};
 
 use super::flights::{Destination, Landed};
+use super::once::Turn;
 use crate::{Error, Origin};
 
 impl Origin {
@@ -19,6 +20,10 @@ impl Origin {
             let origin = self.clone();
             self.0.changes.spawn(async move {
                 let pilot = origin.0.flights.pilot(to.clone(), flight);
+                let _lease = match origin.turn_to_derive(&to, pilot.stop()).await {
+                    Turn::Theirs(rendition, bytes) => return pilot.land(Ok((rendition, bytes))),
+                    turn @ Turn::Ours(_) => turn,
+                };
                 match origin.fly(&to, pilot.stop()).await {
                     Ok((source, rendition, bytes)) => {
                         pilot.land(Ok((rendition.clone(), bytes.clone())));
@@ -48,6 +53,7 @@ impl Origin {
 
     /// Derives a variant that nobody waits for, and keeps it.
     pub(crate) async fn derive_behind(&self, id: &ImageId, variant: &Variant, stop: &Stop) -> Result<(), Error> {
+        let Some(_lease) = self.turn_behind(&format!("{id}:{variant}")).await else { return Ok(()) };
         let (manifest, pixels) = self.pixels_of(id).await?;
         if manifest.derived(variant).is_some() {
             return Ok(());

@@ -18,10 +18,13 @@ use crate::Error;
 /// Unless an option says otherwise: how long to wait for a connection, and for a whole answer.
 const PATIENCE: [(&str, &str); 2] = [("connect_timeout", "3s"), ("timeout", "20s")];
 
+/// What is said of a URL that names no bucket.
+const SCHEMES: &str = "the URL must look like s3://bucket/prefix, gs://bucket/prefix or az://container/prefix";
+
 /// A bucket and the prefix in it.
 pub(super) fn open(url: &str, options: &[(String, String)]) -> Result<(Arc<dyn ObjectStore>, Path), Error> {
     let parsed = Url::parse(url).map_err(|error| invalid(url, &error))?;
-    let (scheme, prefix) = ObjectStoreScheme::parse(&parsed).map_err(|error| invalid(url, &error))?;
+    let (scheme, prefix) = ObjectStoreScheme::parse(&parsed).map_err(|_unknown| invalid(url, &SCHEMES))?;
     provide_tls();
     let mut all: Vec<(&str, &str)> = PATIENCE.to_vec();
     all.extend(options.iter().map(|(name, value)| (&**name, &**value)));
@@ -44,7 +47,7 @@ pub(super) fn open(url: &str, options: &[(String, String)]) -> Result<(Arc<dyn O
         ObjectStoreScheme::AmazonS3 => build!(AmazonS3Builder),
         ObjectStoreScheme::GoogleCloudStorage => build!(GoogleCloudStorageBuilder),
         ObjectStoreScheme::MicrosoftAzure => build!(MicrosoftAzureBuilder),
-        _ => return Err(invalid(url, &"the URL must begin with s3://, gs:// or az://")),
+        _ => return Err(invalid(url, &SCHEMES)),
     };
     Ok((bucket, prefix))
 }

@@ -79,16 +79,19 @@ impl Register {
     pub(super) fn read_after(&self, after: Option<Position>, limit: usize, now: Instant) -> Reading {
         let reaches = |after: &Position| {
             // Fills are not numbered for good, so only the purge of a place counts.
-            after.epoch == self.epoch && after.place.millis >= self.from.millis && after.place.millis <= self.last.millis
+            after.epoch == self.epoch
+                && after.place.millis >= self.from.millis
+                && after.place.millis <= self.last.millis
         };
         let Some(after) = after.filter(reaches) else {
             return Reading { position: self.end(), reset: true, notices: Vec::new(), is_whole: true };
         };
         let start = self.notices.partition_point(|(place, ..)| *place <= after.place);
         let read = || self.notices.iter().skip(start).take(limit);
-        let place = read().last().map_or(after.place.min(self.last), |(place, ..)| *place);
+        let place = read().next_back().map_or(after.place.min(self.last), |(place, ..)| *place);
         let worth = |notice: &Notice, at: Instant| !matches!(notice, Notice::Fill(_)) || now - at < FILL_LIFE;
-        let notices = read().filter(|(_, notice, at)| worth(notice, *at)).map(|(_, notice, _)| notice.clone()).collect();
+        let notices =
+            read().filter(|(_, notice, at)| worth(notice, *at)).map(|(_, notice, _)| notice.clone()).collect();
         Reading { position: self.at(place), reset: false, notices, is_whole: place == self.last }
     }
 
@@ -124,8 +127,12 @@ impl Register {
             let replaced = lives.get(&follower.name).is_some_and(|latest| *latest > entry.until);
             !runs(entry) && (replaced || now - entry.until > REMEMBERED)
         };
-        let gone: Vec<Follower> =
-            self.edges.iter().filter(|(follower, entry)| goes(follower, entry)).map(|(follower, _)| follower.clone()).collect();
+        let gone: Vec<Follower> = self
+            .edges
+            .iter()
+            .filter(|(follower, entry)| goes(follower, entry))
+            .map(|(follower, _)| follower.clone())
+            .collect();
         for follower in &gone {
             self.edges.remove(follower);
         }

@@ -113,6 +113,23 @@ impl Connection {
         let _ = self.0.shared.state.subscribe().wait_for(|state| matches!(state, State::Down { .. })).await;
     }
 
+    /// Calls `told` each time that Redis begins or ceases to answer, from the thread that mends.
+    pub fn observe(&self, told: impl Fn(Health) + Send + 'static) {
+        let mut state = self.0.shared.state.subscribe();
+        self.0.shared.runtime.spawn(async move {
+            let mut was_up = None;
+            loop {
+                let health = state.borrow_and_update().health();
+                if was_up.replace(health.is_up()) != Some(health.is_up()) {
+                    told(health);
+                }
+                if state.changed().await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+
     /// Whether keys are spread over several servers: then what is asked in one go must carry one tag.
     #[must_use]
     pub fn is_cluster(&self) -> bool {

@@ -61,7 +61,7 @@ impl Listener {
         let address = shared.address.clone();
         let connecting = shared.runtime.spawn(async move { address.connect(wait + MARGIN).await });
         tokio::select! {
-            made = connecting => made.map_err(|error: JoinError| Error::internal(error))?.map_err(|_| away()),
+            made = connecting => made.map_err(|error: JoinError| Error::internal(error))?.map_err(|_reason| away()),
             () = self.connection.down() => Err(away()),
         }
     }

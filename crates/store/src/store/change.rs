@@ -199,8 +199,16 @@ impl Parts {
         if is_refused && self.blobs.has_other_writers() {
             let _ = self.blobs.discard(id, &names.stored()).await;
         }
-        // The first error is the one to report; what stays unsettled is settled at the next start.
-        let _ = self.settle(id).await;
+        self.settle_after(id, error).await;
+    }
+
+    /// Settles an image whose change has failed; what stays unsettled is settled at the next start.
+    pub(super) async fn settle_after(&self, id: &ImageId, error: &Error) {
+        // Whoever waits need not wait for a second answer that does not come.
+        if !matches!(error, Error::Unavailable(_)) {
+            // The first error is the one to report.
+            let _ = self.settle(id).await;
+        }
     }
 
     /// Makes the row say what is stored, and tells whether there was one.

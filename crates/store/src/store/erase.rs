@@ -51,8 +51,7 @@ impl Parts {
         let (deleted, listed) = match self.remove(id, manifest.is_some()).await {
             Ok(removed) => removed,
             Err(error) => {
-                // The first error is the one to report; what stays unsettled is settled at the next start.
-                let _ = self.settle(id).await;
+                self.settle_after(id, &error).await;
                 return Err(error);
             }
         };
@@ -67,7 +66,12 @@ impl Parts {
             // With neither manifest nor row there is nothing that a crash could leave in two minds.
             return Ok((self.blobs.delete_image(id).await?, false));
         }
-        self.index.intend(id).await?;
+        match self.index.intend(id).await {
+            // A full disk takes no note, and nothing but a removal helps it. After a crash in between, the row is one of an image
+            // that is gone, until the index is made again.
+            Err(Error::Full(_)) => {}
+            noted => noted?,
+        }
         let deleted = self.blobs.delete_image(id).await?;
         Ok((deleted, self.write_row(id, None).await?))
     }

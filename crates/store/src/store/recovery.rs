@@ -42,6 +42,8 @@ pub struct Reindexed {
 pub(super) enum Settled {
     Kept,
     Removed,
+    /// There is no manifest, and that is left as it is.
+    Unwritten,
     Corrupt,
 }
 
@@ -58,10 +60,12 @@ impl Store {
             match self.settle(&id).await? {
                 Settled::Kept => recovered.kept += 1,
                 Settled::Removed => recovered.removed += 1,
+                Settled::Unwritten => {}
                 Settled::Corrupt => recovered.corrupt.push(id),
             }
         }
-        if !self.has_other_writers() && !self.0.index.is_complete().await? {
+        let is_shared = self.has_other_writers() || self.0.index.is_shared();
+        if !is_shared && !self.0.index.is_complete().await? {
             recovered.rebuilt = Some(self.reindex(|_| ()).await?);
         }
         Ok(recovered)
@@ -107,6 +111,7 @@ impl Store {
                     match settled? {
                         Settled::Kept => reindexed.images += 1,
                         Settled::Removed => reindexed.removed += 1,
+                        Settled::Unwritten => {}
                         Settled::Corrupt => reindexed.corrupt.push(id.clone()),
                     }
                     looked_at += 1;
@@ -121,11 +126,23 @@ impl Store {
 
     /// Settles an image under its lock, to the end even if this future is dropped.
     ///
-    /// Where others write too, only the row: their leftovers are not ours to look for at every image.
+    /// Where others write too, only the row: their leftovers are not ours to look for at every image. In an index that others
+    /// have too, what they have settled since the rebuild began is newer than what is read here.
     async fn settle_again(&self, id: &ImageId) -> Result<Settled, Error> {
-        if !self.has_other_writers() {
-            return self.settle(id).await;
+        match (self.0.index.is_shared(), self.has_other_writers()) {
+            (true, _) => match self.0.manifest(id).await {
+                Ok(manifest) => self.0.index.refill(&manifest).await.map(|()| Settled::Kept),
+                Err(Error::NotFound) => Ok(Settled::Unwritten),
+                Err(Error::Corrupt { .. }) => Ok(Settled::Corrupt),
+                Err(error) => Err(error),
+            },
+            (false, true) => self.settle_row(id).await,
+            (false, false) => self.settle(id).await,
         }
+    }
+
+    /// Makes an image's row alone say what its manifest says, under its lock, to the end even if this future is dropped.
+    pub(super) async fn settle_row(&self, id: &ImageId) -> Result<Settled, Error> {
         let (store, id) = (self.clone(), id.clone());
         Self::detached(async move {
             let _changing = store.0.lock(&id).await;

@@ -14,6 +14,7 @@ use crate::fixtures::{Image, id, image};
 use crate::{Error, FileSystem, Query, Totals};
 
 mod adopt;
+mod bounds;
 mod crash;
 mod shared;
 

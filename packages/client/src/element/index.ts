@@ -57,6 +57,9 @@ export function defineOrbitImage(name = "orbit-image"): void {
 
 // Inside of a function, for a server has no HTMLElement to extend.
 function makeClass(): CustomElementConstructor {
+  // No `<style>`, so that a strict content security policy has nothing to say.
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(STYLE);
   return class extends HTMLElement implements OrbitImageElement {
     static readonly observedAttributes = WATCHED;
     readonly #root = this.attachShadow({ mode: "open" });
@@ -72,6 +75,7 @@ function makeClass(): CustomElementConstructor {
     }
 
     connectedCallback(): void {
+      this.#root.adoptedStyleSheets = [sheet];
       this.#life = new AbortController();
       const { signal } = this.#life;
       const forget = onPurge((id, at) => {
@@ -148,9 +152,7 @@ function makeClass(): CustomElementConstructor {
       this.style.background = view.backgroundColor ?? "";
       this.style.backgroundImage = view.backgroundImage ?? "";
       this.style.backgroundSize = "cover";
-      const style = document.createElement("style");
-      style.textContent = STYLE;
-      this.#root.replaceChildren(style);
+      this.#root.replaceChildren();
       this.#become("placeholder");
       if (!this.#near || !view.src) return;
       if (view.thumbnail) {
@@ -166,7 +168,8 @@ function makeClass(): CustomElementConstructor {
     #add(view: View, alt: string): HTMLImageElement {
       const image = document.createElement("img");
       const priority = this.hasAttribute("priority");
-      const lazy = !priority && !this.hasAttribute("lazy");
+      // A margin has been waited for already.
+      const lazy = !priority && ["", "true"].includes(this.getAttribute("lazy") ?? "");
       image.loading = lazy ? "lazy" : "eager";
       image.fetchPriority = priority && alt ? "high" : "auto";
       image.decoding = "async";

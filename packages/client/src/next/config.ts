@@ -61,7 +61,7 @@ function extend(config: Part, options: WithOrbitOptions): Part {
   return {
     ...config,
     experimental: { proxyTimeout: PROXY_TIMEOUT_MS, ...experimental },
-    images: options.loader === false ? images : { ...loaderSettings(), ...images },
+    images: options.loader === false || images.loader ? images : { ...loaderSettings(), ...images },
     rewrites: async () => merge(await (rewrites as (() => unknown) | undefined)?.(), ours),
   };
 }

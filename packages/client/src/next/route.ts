@@ -104,7 +104,9 @@ class Route {
     };
     const held = this.copies.get(key);
     if (held && isFresh(held, Date.now())) return tell(held, "HIT");
-    const joined = await this.#coming.get(key);
+    // Nothing may be awaited between looking and fetching, or two would fetch.
+    const coming = this.#coming.get(key);
+    const joined = coming && (await coming);
     if (joined) return tell(joined, "COALESCED");
     this.#log(`[IMAGE CACHE] MISS: ${imageId} - Fetching from backend`);
     return this.#fetch(

@@ -96,6 +96,8 @@ function Frame({ view, ...props }: OrbitImageProps & { view: View }): ReactEleme
       ref={frame}
       className={`orbit-image${className ? ` ${className}` : ""}`}
       data-state={state}
+      // A ThumbHash's cosines may be rounded otherwise by another engine.
+      suppressHydrationWarning
       style={{ ...frameStyle(view, state, fit), ...style }}
     >
       {near && view.thumbnail && (state === "placeholder" || state === "thumbnail") && (

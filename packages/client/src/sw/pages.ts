@@ -20,8 +20,10 @@ export class Pages {
     this.#most = most;
   }
 
-  wants({ mode, destination }: Request, { pathname }: URL): boolean {
-    return mode === "navigate" || PARTS.includes(destination) || LISTS.test(pathname);
+  wants({ mode, destination, headers }: Request, { pathname }: URL): boolean {
+    // An app that comes to a page without loading it asks for it by a fetch, so that it can be loaded later.
+    const isPage = mode === "navigate" || headers.get("accept")?.startsWith("text/html") === true;
+    return isPage || PARTS.includes(destination) || LISTS.test(pathname);
   }
 
   async answer(event: PageFetch): Promise<Response> {

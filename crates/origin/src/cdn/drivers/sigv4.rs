@@ -46,7 +46,8 @@ pub(super) fn sign(
     now: Timestamp,
 ) -> Result<(), String> {
     let time = now.strftime("%Y%m%dT%H%M%SZ").to_string();
-    let value = |text: &str| HeaderValue::try_from(text).map_err(|_| "the AWS keys have odd characters".to_owned());
+    let value =
+        |text: &str| HeaderValue::try_from(text).ok().ok_or_else(|| "the AWS keys have odd characters".to_owned());
     request.headers_mut().insert(DATE, value(&time)?);
     if let Some(session) = &keys.session {
         let mut token = value(session.text())?;

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
-use orbit_model::Clock;
+use orbit_model::{Clock, ImageId};
 
 use super::crash::{Blow, Fuse, Fused};
 use super::*;
 use crate::fixtures::bucket::{Bucket, Moment};
-use crate::{BlobStore, Erased, Objects, Sqlite};
+use crate::{BlobStore, Deleted, Erased, File, Objects, PutMode, Sqlite, Version};
 
 /// A process, and the folder that is its own.
 struct Node {
@@ -93,7 +93,7 @@ async fn whole_files(node: &Store) -> usize {
             Err(error) => panic!("{id}: {error}"),
         };
         for (name, digest) in manifest.blobs() {
-            let bytes = node.0.blobs.get(&id, crate::File::Blob(name)).await.unwrap_or_else(|_| panic!("{id}: {name}"));
+            let bytes = node.0.blobs.get(&id, File::Blob(name)).await.unwrap_or_else(|_| panic!("{id}: {name}"));
             assert_eq!(Digest::of(&bytes), *digest, "{id}: {name}");
         }
         files += 1 + manifest.files().collect::<BTreeSet<_>>().len();
@@ -275,6 +275,56 @@ async fn a_process_that_dies_at_any_step_leaves_a_whole_image_or_none_and_its_le
             }
         }
     }
+}
+
+/// A bucket whose answers get lost: what was written is written, and the request is sent again.
+#[derive(Debug)]
+struct Lossy(Objects);
+
+#[async_trait::async_trait]
+impl BlobStore for Lossy {
+    async fn put(&self, id: &ImageId, file: File<'_>, bytes: Bytes, mode: PutMode<'_>) -> Result<(), Error> {
+        self.0.put(id, file, bytes.clone(), mode).await?;
+        if file == File::Manifest { self.0.put(id, file, bytes, mode).await } else { Ok(()) }
+    }
+
+    async fn get(&self, id: &ImageId, file: File<'_>) -> Result<Bytes, Error> {
+        self.0.get(id, file).await
+    }
+
+    async fn get_manifest(&self, id: &ImageId) -> Result<(Bytes, Version), Error> {
+        self.0.get_manifest(id).await
+    }
+
+    fn has_other_writers(&self) -> bool {
+        true
+    }
+
+    async fn discard(&self, id: &ImageId, names: &[&BlobName]) -> Result<(), Error> {
+        self.0.discard(id, names).await
+    }
+
+    async fn retain(&self, id: &ImageId, keep: &[&BlobName]) -> Result<Deleted, Error> {
+        self.0.retain(id, keep).await
+    }
+
+    async fn delete_image(&self, id: &ImageId) -> Result<Deleted, Error> {
+        self.0.delete_image(id).await
+    }
+
+    async fn list(&self, after: Option<&ImageId>, limit: usize) -> Result<Vec<ImageId>, Error> {
+        self.0.list(after, limit).await
+    }
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_was_lost_is_known_again_as_ones_own() {
+    let memory = Memory::new();
+    let node = Node::start(Arc::new(Lossy(memory.blobs(&Moment::present())))).await;
+    commit_new(&node, &image("fox", "a fox")).await;
+    assert_eq!(add_variant(&node, "w=64").await.unwrap().variants.len(), 1);
+    assert_eq!(memory.files().await.len(), whole_files(&node).await);
+    assert_eq!(listed(&node).await, ["fox"]);
 }
 
 #[tokio::test]
