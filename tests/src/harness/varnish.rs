@@ -36,6 +36,10 @@ impl Varnish {
         // Its jail changes to a user who may not read a private temporary folder.
         let mut words: Vec<String> = ["-j", "none", "-F", "-s", "malloc,64m", "-a"].map(str::to_owned).into();
         words.extend([address.to_string(), "-n".to_owned(), text(&folder.path().join("work"))]);
+        // The rules are compiled at each start: fast, and not into fast code.
+        words.extend(
+            ["-p", "cc_command=exec gcc -std=gnu11 -O0 -pthread -fpic -shared -Wl,-x -o %o %s"].map(str::to_owned),
+        );
         words.extend(["-f".to_owned(), text(&path)]);
         let varnish = Self { process: run(&words), address, words, _folder: folder };
         varnish.listening()
