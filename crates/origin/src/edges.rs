@@ -133,8 +133,8 @@ impl Origin {
     /// Enters an edge, and answers with what came after its place.
     async fn bulletin(&self, follower: &Follower, after: Option<Position>, wait: Duration) -> Result<Bulletin, Error> {
         let (log, lease) = (&self.0.parts.purges, self.config().edge_lease);
-        // Long enough to be no burden, short enough to be back well before the lease has run out.
-        let until = Instant::now() + wait.min(lease * 2 / 5);
+        // A lease is lent by the answer and counts from the question: what is left of it when the next answer comes must be plenty.
+        let until = Instant::now() + wait.min(lease / 5);
         let mut news = log.news();
         // Before the log is read: a purge that this reading misses finds the edge entered.
         log.attend(follower, Attendance { done: after, filled: None, lease: Some(lease + MARGIN) }).await?;

@@ -125,6 +125,10 @@ impl JobQueue for Journal {
         self.0.database.read(jobs::unfinished).await
     }
 
+    async fn ended(&self, limit: usize) -> Result<Vec<QueuedJob>, Error> {
+        self.0.database.read(move |db| jobs::ended(db, limit)).await
+    }
+
     async fn trim(&self, keep: usize) -> Result<u64, Error> {
         self.0.database.write(move |db| jobs::trim(db, keep)).await
     }

@@ -50,6 +50,12 @@ pub trait JobQueue: Send + Sync + Debug {
     /// Only those of the backend.
     async fn unfinished(&self) -> Result<Vec<QueuedJob>, Error>;
 
+    /// Reads the `limit` ended jobs that were accepted last, in the order in which they were accepted.
+    ///
+    /// # Errors
+    /// Only those of the backend.
+    async fn ended(&self, limit: usize) -> Result<Vec<QueuedJob>, Error>;
+
     /// Forgets the ended jobs but the `keep` that were accepted last; tells how many it forgot.
     ///
     /// # Errors

@@ -188,12 +188,12 @@ impl Desk {
     async fn confirm(&self, batch: Vec<Waiting>, gone: Option<u64>, is_repeat: bool) {
         let count = batch.len();
         let repeats = !is_repeat && !self.again_after.is_zero();
-        let (mut done, mut again) = (Vec::new(), Vec::new());
+        let (mut done, mut again, mut told) = (Vec::new(), Vec::new(), Vec::new());
         for mut one in batch {
             // Of several that went together nobody knows what went for which.
             let named = one.letter.purge.ids.len() + one.letter.purge.threads.len() + one.letter.purge.tags.len();
             let gone = gone.filter(|_| count == 1).unwrap_or(named.max(1) as u64);
-            one.progress.send_replace(Progress::Confirmed(Some(gone)));
+            told.push((one.progress.clone(), gone));
             if repeats && !one.letter.purge.soft {
                 one.letter.state = LetterState::Confirmed;
                 one.letter.attempts = 0;
@@ -207,9 +207,13 @@ impl Desk {
         }
         tracing::debug!(target: "orbit::origin", cdn = self.driver.url(), purges = count, "a CDN has confirmed");
         let letters = again.iter().map(|one| one.letter.clone()).collect();
-        self.waiting.lock().extend(again);
         self.note(self.outbox.set(letters).await);
         self.note(self.outbox.remove(done).await);
+        self.waiting.lock().extend(again);
+        // Last, so that whoever hears of it finds nothing left to confirm.
+        for (progress, gone) in told {
+            progress.send_replace(Progress::Confirmed(Some(gone)));
+        }
     }
 
     async fn put_off(&self, batch: Vec<Waiting>, why: &str, after: Option<Duration>) {

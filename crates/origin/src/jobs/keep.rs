@@ -28,12 +28,16 @@ impl Origin {
     pub(crate) async fn keep_jobs(&self, nodes: &Nodes) {
         let mut signals = nodes.events.signals();
         let mut forgotten: HashMap<JobId, Instant> = HashMap::new();
+        let mut was_flushed = false;
         loop {
             for batch in self.0.jobs.shares.all() {
                 self.keep_alive(nodes, &batch).await;
             }
             if let Err(error) = self.reconcile(nodes, &mut forgotten).await {
                 tracing::debug!(target: "orbit::origin", %error, "the journal was not compared with the board");
+            }
+            if was_flushed {
+                was_flushed = self.remember_ended(nodes).await.is_err();
             }
             let tick = tokio::time::sleep(often(nodes.board.lease()));
             tokio::pin!(tick);
@@ -43,7 +47,10 @@ impl Origin {
                     () = self.0.jobs.unsaved.notified() => break,
                     signal = signals.recv() => match signal {
                         Ok(Signal::Cancelled(job)) => self.cancel_here(&job),
-                        Ok(Signal::Flushed) | Err(RecvError::Lagged(_)) => break,
+                        Ok(Signal::Flushed) | Err(RecvError::Lagged(_)) => {
+                            was_flushed = true;
+                            break;
+                        }
                         Ok(Signal::Offered) => {}
                         // Nobody signals any more: only the time counts.
                         Err(RecvError::Closed) => {
@@ -54,6 +61,14 @@ impl Origin {
                 }
             }
         }
+    }
+
+    /// Tells the board of the jobs that were accepted here and have ended, after it was flushed.
+    async fn remember_ended(&self, nodes: &Nodes) -> Result<(), Error> {
+        for job in self.0.parts.queue.ended(MAX_REMEMBERED).await? {
+            nodes.board.remember(&job).await?;
+        }
+        Ok(())
     }
 
     fn cancel_here(&self, job: &JobId) {

@@ -104,6 +104,12 @@ pub(super) fn unfinished(db: &Connection) -> Result<Vec<QueuedJob>, Error> {
     read_at_once(db, "SELECT number, id, after, created_at, request FROM jobs WHERE open > 0 ORDER BY number", [])
 }
 
+pub(super) fn ended(db: &Connection, limit: usize) -> Result<Vec<QueuedJob>, Error> {
+    let select = "SELECT number, id, after, created_at, request FROM
+                  (SELECT * FROM jobs WHERE open = 0 ORDER BY number DESC LIMIT ?1) ORDER BY number";
+    read_at_once(db, select, [i64::try_from(limit).unwrap_or(i64::MAX)])
+}
+
 pub(super) fn find_image(db: &Connection, id: &ImageId) -> Result<Option<(JobId, usize)>, Error> {
     let select = "SELECT jobs.id, place FROM slots JOIN jobs ON number = job
                   WHERE image_id = ?1 ORDER BY job DESC, place LIMIT 1";

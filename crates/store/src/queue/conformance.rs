@@ -155,6 +155,8 @@ pub(crate) async fn trimming_forgets_ended_jobs_but_the_last(queue: Shared) {
             queue.set(&job_id(&format!("job-{number}")), 0, &slot(JobState::Done)).await.unwrap();
         }
     }
+    let ended: Vec<_> = queue.ended(3).await.unwrap().into_iter().map(|job| job.job.to_string()).collect();
+    assert_eq!(ended, ["job-3", "job-4", "job-5"]);
     assert_eq!(queue.trim(9).await.unwrap(), 0);
     assert_eq!(queue.trim(2).await.unwrap(), 3);
     assert_eq!(queue.trim(2).await.unwrap(), 0);

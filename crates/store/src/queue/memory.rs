@@ -51,6 +51,11 @@ impl JobQueue for MemoryQueue {
         Ok(self.jobs.lock().iter().filter(|job| !job.has_ended()).cloned().collect())
     }
 
+    async fn ended(&self, limit: usize) -> Result<Vec<QueuedJob>, Error> {
+        let ended: Vec<_> = self.jobs.lock().iter().filter(|job| job.has_ended()).cloned().collect();
+        Ok(ended[ended.len().saturating_sub(limit)..].to_vec())
+    }
+
     async fn trim(&self, keep: usize) -> Result<u64, Error> {
         let mut jobs = self.jobs.lock();
         let before = jobs.len();

@@ -132,6 +132,18 @@ impl Board {
         Ok(true)
     }
 
+    /// Writes an ended job down that the board may have forgotten, for whoever asks.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn remember(&self, job: &QueuedJob) -> Result<(), Error> {
+        let json = serde_json::to_string(job).map_err(Error::internal)?;
+        let mut remember = script::REMEMBER.key(job_key(&job.job));
+        remember.arg(json).arg(MEMORY);
+        let was_forgotten: bool = self.0.connection.run(&remember).await?;
+        if was_forgotten { self.0.promise(job).await } else { Ok(()) }
+    }
+
     /// Looks a job up.
     ///
     /// # Errors

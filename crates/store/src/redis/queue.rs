@@ -51,6 +51,10 @@ impl JobQueue for SharedQueue {
         self.journal.unfinished().await
     }
 
+    async fn ended(&self, limit: usize) -> Result<Vec<QueuedJob>, Error> {
+        self.journal.ended(limit).await
+    }
+
     async fn trim(&self, keep: usize) -> Result<u64, Error> {
         self.journal.trim(keep).await
     }

@@ -66,6 +66,16 @@ pub(super) static END: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
+/// Writes an ended job down unless it is: its JSON, for how long to remember it. Whether it was not.
+pub(super) static REMEMBER: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+         redis.call('HSET', KEYS[1], 'job', ARGV[1], 'ended', '1')
+         redis.call('EXPIRE', KEYS[1], ARGV[2])
+         return 1",
+    )
+});
+
 /// Wants a job to end. Whether there is one.
 pub(super) static CANCEL: LazyLock<Script> = LazyLock::new(|| {
     Script::new(

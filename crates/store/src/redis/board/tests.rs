@@ -223,6 +223,9 @@ async fn after_a_flush_who_holds_a_job_keeps_it_and_who_accepted_one_hangs_it_up
     let claim = b.board.adopt(&held.job, &fingerprint(&fox)).await.unwrap().unwrap();
     assert!(!a.board.put_back(&fox, &fingerprint(&fox)).await.unwrap(), "it hangs there already");
     assert!(a.board.put_back(&hen, &fingerprint(&hen)).await.unwrap());
+    let old = QueuedJob { slots: vec![slot(JobState::Done)], ..job("old", 1) };
+    a.board.remember(&old).await.unwrap();
+    assert_eq!(b.board.look(&old.job).await.unwrap().unwrap().job, old);
     assert_eq!(take(&a.board).await.job, hen);
     assert_eq!(a.board.take().await.unwrap(), None);
     assert_eq!(b.board.hold(&claim).await.unwrap(), Hold::Held);
