@@ -10,7 +10,7 @@
 // 4. Tables, and bench/results/browser.json.
 
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
@@ -34,6 +34,9 @@ const launch = (args = []) => chromium.launch({
   args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', ...args],
 });
 
+/** How many processes wanted a core, round by round: distrust a run where that is far above the machine's cores. */
+const loads = [];
+
 const folder = await mkdtemp(path.join(tmpdir(), 'orbit-browser-bench-'));
 const backends = await startBackends(folder);
 try {
@@ -41,7 +44,7 @@ try {
   const scores = await measureScores();
   const tables = { ...visitTables(samples), 'browser-lighthouse': scoreTable(scores) };
   for (const [name, table] of Object.entries(tables)) console.log(`\n${name}\n${print(table)}`);
-  if (!values.quick) console.log(`\nsaved ${save('browser', tables, { rounds: ROUNDS, window: WINDOW, lines: LINES, samples, scores })}`);
+  if (!values.quick) console.log(`\nsaved ${save('browser', tables, { rounds: ROUNDS, window: WINDOW, lines: LINES, load_average: loads, samples, scores })}`);
 } finally {
   await backends.stop();
   await rm(folder, { recursive: true, force: true });
@@ -55,7 +58,8 @@ async function measureVisits() {
       const order = WAYS.map((_, at) => WAYS[(at + round) % WAYS.length]);
       for (const way of order) samples.push(...await measureWay(way, line, round));
     }
-    console.error(`round ${round + 1} of ${ROUNDS}`);
+    loads.push(loadavg()[0]);
+    console.error(`round ${round + 1} of ${ROUNDS}, load ${loads.at(-1)}`);
   }
   return samples;
 }

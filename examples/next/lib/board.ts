@@ -14,14 +14,14 @@ export function slotsOf(first: readonly Picture[], items: readonly ThreadItem[],
   for (const picture of first) {
     if (!gone.has(picture.id)) slots.set(picture.id, ready(picture, false));
   }
-  for (const item of items) {
-    // What the HTML brought stays as it is: events tell of it again.
-    const key = item.id || item.key;
-    if (slots.has(key)) continue;
-    slots.set(key, item.image ? ready(pictureOf(item.image), true) : unfinished(item));
+  for (const { id } of job?.images ?? []) {
+    if (!slots.has(id) && !gone.has(id)) slots.set(id, { ...EMPTY, key: id, id, style: styleIn(id), status: "queued", live: true });
   }
-  for (const { id, index } of job?.images ?? []) {
-    if (!slots.has(id) && !gone.has(id)) slots.set(id, { ...EMPTY, key: id, id, style: styleIn(id), status: "queued", live: index >= 0 });
+  for (const item of items) {
+    const key = item.id || item.key;
+    // What the HTML brought stays as it is: events tell of it again. All else is filled in where it has its place.
+    if (slots.get(key)?.live === false) continue;
+    slots.set(key, item.image ? ready(pictureOf(item.image), true) : unfinished(item));
   }
   const all = [...slots.values()];
   const takes = takesOf(all);

@@ -20,6 +20,8 @@ export async function Board({ show }: { show: (picture: Picture, at: number) => 
   const pictures = JSON.parse(await readFile(/* turbopackIgnore: true */ process.env.BENCH_PICTURES ?? "", "utf8")) as Picture[];
   return (
     <main className="page">
+      {/* Six in a row on a wide window, so that all twelve are in it; before the list, so that it is never another. */}
+      <style>{"@media (min-width: 1100px) { .film.bench { grid-template-columns: repeat(6, minmax(0, 1fr)); } }"}</style>
       <h1>Twelve pictures</h1>
       <ol className="film bench">
         {pictures.map((picture, at) => (
@@ -32,8 +34,6 @@ export async function Board({ show }: { show: (picture: Picture, at: number) => 
           </li>
         ))}
       </ol>
-      {/* Six in a row on a wide window, so that all twelve are in it. */}
-      <style>{"@media (min-width: 1100px) { .film.bench { grid-template-columns: repeat(6, minmax(0, 1fr)); } }"}</style>
     </main>
   );
 }

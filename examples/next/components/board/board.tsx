@@ -71,7 +71,7 @@ export function Board({ thread, first, reachable }: Props) {
             ))}
           </ol>
         )}
-        <p className="small colophon">The demo generator draws by a procedure from each prompt’s hash. Its pictures are not the work of an AI model.</p>
+        {slots.length > 0 && <p className="small colophon">The demo generator draws by a procedure from each prompt’s hash. Its pictures are not the work of an AI model.</p>}
         <Chosen pictures={slots.flatMap(({ picture }) => (picture && chosen.includes(picture.id) ? [picture] : []))} />
       </section>
     </main>
