@@ -9,7 +9,7 @@
 //!    as an echo.
 //!
 //! A stream that was flushed, or that lost its end in a failover, is noticed within a second: this node adds again what it added in
-//! the last half minute, and [`Signal::Flushed`] tells those who keep other things there.
+//! the last ten seconds, under its old id where that is still to be had, and [`Signal::Flushed`] tells those who keep other things there.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ const RETRY: Duration = Duration::from_millis(200);
 /// How often it is looked whether the stream is still the same.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long an event is added again if the stream is lost.
-const AGAIN: Duration = Duration::from_secs(30);
+const AGAIN: Duration = Duration::from_secs(10);
 /// How many events at the most are.
 const MAX_AGAIN: usize = 2_000;
 /// How many unsent events are sent at a time.
@@ -69,7 +69,7 @@ struct Parts {
     /// How many events are told here and not sent: while there are any, others wait behind them.
     unsent: AtomicUsize,
     /// What this node has added to the stream lately.
-    again: Mutex<VecDeque<(Instant, String, String)>>,
+    again: Mutex<VecDeque<Added>>,
     /// Makes marks of this run, which differ from those of any other.
     counter: AtomicU64,
     run: String,
@@ -78,6 +78,15 @@ struct Parts {
     /// The last entry of the stream that was taken in.
     place: watch::Sender<EventId>,
     signals: broadcast::Sender<Signal>,
+}
+
+/// An event that this node has added to the stream.
+#[derive(Debug, Clone)]
+struct Added {
+    at: Instant,
+    id: EventId,
+    mark: String,
+    json: String,
 }
 
 impl SharedEvents {
@@ -184,7 +193,7 @@ impl Parts {
         if self.unsent.load(Ordering::SeqCst) == 0
             && let Ok(id) = self.add("*", &mark, &json).await
         {
-            self.remember(mark, json);
+            self.remember(id, mark, json);
             self.wait_for(id).await;
             return Ok(id);
         }
@@ -214,10 +223,10 @@ impl Parts {
         stream::add(&self.connection, id, &[("m", mark), ("e", json)]).await
     }
 
-    fn remember(&self, mark: String, json: String) {
+    fn remember(&self, id: EventId, mark: String, json: String) {
         let mut again = self.again.lock();
-        again.push_back((Instant::now(), mark, json));
-        while again.len() > MAX_AGAIN || again.front().is_some_and(|(at, ..)| at.elapsed() > AGAIN) {
+        again.push_back(Added { at: Instant::now(), id, mark, json });
+        while again.len() > MAX_AGAIN || again.front().is_some_and(|added| added.at.elapsed() > AGAIN) {
             again.pop_front();
         }
     }
@@ -295,9 +304,9 @@ impl Parts {
         self.place.send_replace(EventId::default());
         let _ = self.signals.send(Signal::Flushed);
         let again: Vec<_> = self.again.lock().iter().cloned().collect();
-        for (at, mark, json) in again {
+        for Added { at, id, mark, json } in again {
             if at.elapsed() < AGAIN {
-                self.add("*", &mark, &json).await?;
+                self.add(&id.to_string(), &mark, &json).await?;
             }
         }
         Ok(())
@@ -309,8 +318,8 @@ impl Parts {
             let events = self.journal.unsent(BATCH).await?;
             let Some(last) = events.last().map(|event| event.number) else { return Ok(()) };
             for event in events {
-                self.add(&event.id.to_string(), &event.mark, &event.json).await?;
-                self.remember(event.mark, event.json);
+                let id = self.add(&event.id.to_string(), &event.mark, &event.json).await?;
+                self.remember(id, event.mark, event.json);
             }
             let sent = self.journal.sent(last).await?;
             self.unsent.fetch_sub(sent, Ordering::SeqCst);
