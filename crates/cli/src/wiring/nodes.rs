@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
-use orbit_model::Clock as _;
 use orbit_origin::Nodes;
 use orbit_store::redis::{Board, Connection, Leases, SharedEvents, SharedQueue};
 use orbit_store::{EventLog, JobQueue, Journal};
 
-use crate::clock::SystemClock;
 use crate::flags;
 
 /// Where an origin has its events and jobs.
@@ -28,7 +26,7 @@ pub(super) async fn open(flags: &flags::Nodes, redis: Option<Connection>, journa
     if flags.job_lease.is_zero() {
         bail!("the job lease (--job-lease) must be longer than 0s");
     }
-    let events = SharedEvents::open(journal.clone(), connection.clone(), SystemClock.now()).await?;
+    let events = SharedEvents::open(journal.clone(), connection.clone()).await?;
     let board = Board::new(connection.clone(), events.clone(), flags.job_lease);
     let leases = Leases::new(connection, events.node());
     Ok(Shared {

@@ -94,7 +94,7 @@ impl SharedEvents {
     ///
     /// # Errors
     /// Those of the journal.
-    pub async fn open(journal: Journal, connection: Connection, now: Timestamp) -> Result<Self, Error> {
+    pub async fn open(journal: Journal, connection: Connection) -> Result<Self, Error> {
         let membership = journal.join().await?;
         let mut known = Known::default();
         for event in journal.retained() {
@@ -105,7 +105,8 @@ impl SharedEvents {
         for mark in &membership.unsent {
             known.insert(mark);
         }
-        let run = format!("{}-{}", membership.node, now.as_microsecond());
+        // Not of the clock, which may go back: the marks of two runs would be the same.
+        let run = format!("{}-{:016x}", membership.node, getrandom::u64().map_err(Error::internal)?);
         Ok(Self(Arc::new(Parts {
             journal,
             connection,

@@ -41,7 +41,7 @@ impl Node {
     async fn start_alone(url: &str, folder: Arc<TempDir>) -> Self {
         let journal = open(folder.path()).await;
         let connection = Connection::open(url).unwrap();
-        let events = SharedEvents::open(journal.clone(), connection.clone(), at(0)).await.unwrap();
+        let events = SharedEvents::open(journal.clone(), connection.clone()).await.unwrap();
         let following = tokio::spawn({
             let events = events.clone();
             async move { events.follow().await }
