@@ -1,7 +1,7 @@
 //! What the journal keeps where several nodes share their events: this node's name, its place among the events of all nodes, and
 //! the events that it has told and could not share yet.
 //!
-//! [`SharedEvents`](crate::SharedEvents) decides what is shared when; here each step is one transaction, so that a crash takes back an
+//! [`SharedEvents`](crate::redis::SharedEvents) decides what is shared when; here each step is one transaction, so that a crash takes back an
 //! event together with what was noted of it.
 
 use std::collections::HashMap;

@@ -5,7 +5,7 @@
 //!    whoever listens. Reads and subscribers are served from there, so a place in a thread means the same at every node.
 //! 3. Without Redis an event is told here at once and noted as unsent, in one transaction. When Redis is back, what is unsent is added
 //!    to the stream first; until then nothing overtakes it.
-//! 4. Every event has a mark ([`mark`](super::mark)), so that none is told twice at a node, though it was added twice or comes back
+//! 4. Every event has a mark ([`mark`]), so that none is told twice at a node, though it was added twice or comes back
 //!    as an echo.
 //!
 //! A stream that was flushed, or that lost its end in a failover, is noticed within a second: this node adds again what it added in
@@ -258,7 +258,11 @@ impl Parts {
             if looked.is_none_or(|at| at.elapsed() >= LOOK) {
                 looked = Some(Instant::now());
                 if self.is_lost().await? {
-                    self.begin_again().await?;
+                    if let Err(error) = self.begin_again().await {
+                        // It is looked again: else what was not added any more would be lost.
+                        *self.epoch.lock() = Some(String::new());
+                        return Err(error);
+                    }
                     waits = false;
                     continue;
                 }
