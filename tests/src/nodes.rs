@@ -207,7 +207,9 @@ fn an_origin_that_is_stopped_and_woken_does_no_harm() {
         nodes.origins[draws].log().contains("another node has taken").then_some(())
     });
     // It has heard of all, though what it told itself when it woke stands in another place there.
-    [other, draws].map(|origin| nodes.check_whole(origin, &job));
+    for origin in [other, draws] {
+        nodes.check_whole(origin, &job);
+    }
 }
 
 #[test]
