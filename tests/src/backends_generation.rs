@@ -199,6 +199,10 @@ fn a_program_that_fails_is_told_by_its_last_words() {
     assert_eq!((&*told.name, &told.data["code"]), ("concept_failed", &json!("generator_failed")));
     assert!(own_words(&server, &told).contains("no GPU"), "{}", told.data);
     assert!(!told.data["message"].as_str().unwrap().contains("no GPU"), "{}", told.data);
+    // Behind an edge everybody comes from loopback: there nobody is known to be who may write.
+    let edge = Launch::edge(&server.url()).start();
+    let job = edge.client.get(&format!("/generations/{}", told.data["job"].as_str().unwrap())).expect(200).text();
+    assert!(job.contains("generator_failed") && !job.contains("no GPU"), "{job}");
 }
 
 #[test]

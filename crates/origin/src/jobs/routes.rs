@@ -26,7 +26,7 @@ pub(crate) async fn post(State(origin): State<Origin>, request: Request) -> Resu
     Ok((status, [(LOCATION, job.url.clone())], Json(job)).into_response())
 }
 
-/// The ticket to its events and a generator's own words are for who may write: a job's name is no secret.
+/// The ticket to its events and a generator's own words are for whom prompts are for: a job's name is no secret.
 pub(crate) async fn get(
     State(origin): State<Origin>,
     Segment(id): Segment,
@@ -34,8 +34,7 @@ pub(crate) async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let job = origin.job(&id).await?;
-    let may_write = origin.0.parts.access.check(&uri, &headers).is_ok();
-    let job = if may_write { origin.with_events(job) } else { public(job) };
+    let job = if origin.trusts(&uri, &headers) { origin.with_events(job) } else { public(job) };
     Ok(([(CACHE_CONTROL, "no-store")], Json(job)).into_response())
 }
 
