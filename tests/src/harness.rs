@@ -25,6 +25,8 @@ mod orbit;
 mod raw;
 #[path = "../../crates/store/src/fixtures/redis.rs"]
 pub(crate) mod redis;
+#[path = "../../crates/store/src/fixtures/s3.rs"]
+mod s3;
 mod scripted;
 mod server;
 mod varnish;

@@ -47,17 +47,17 @@ fn upload(origin: &Server, id: &str, number: u64) -> Value {
     origin.client.put(&format!("/images/{id}?thread_id=t"), &tiny(number)).expect(201).json()
 }
 
-fn get(edge: &Server, id: &str) -> Answer {
+pub(crate) fn get(edge: &Server, id: &str) -> Answer {
     edge.client.get(&format!("/api/images/{id}"))
 }
 
 /// Has an edge keep an image.
-fn warm(edge: &Server, id: &str) {
+pub(crate) fn warm(edge: &Server, id: &str) {
     eventually("a copy", || (get(edge, id).expect(200).header("x-cache") == "HIT").then_some(()));
 }
 
 /// What a receipt says of the edges.
-fn confirmed(receipt: &Value) -> Vec<(&str, bool)> {
+pub(crate) fn confirmed(receipt: &Value) -> Vec<(&str, bool)> {
     let edges = receipt["edges"].as_array().unwrap().iter();
     edges.map(|edge| (edge["name"].as_str().unwrap(), edge["confirmed"].as_bool().unwrap())).collect()
 }
@@ -68,7 +68,7 @@ fn state(edge: &Server) -> String {
     stats["edge"]["purge_log"]["state"].as_str().unwrap_or("absent").to_owned()
 }
 
-fn wait_for(edge: &Server, word: &str) {
+pub(crate) fn wait_for(edge: &Server, word: &str) {
     eventually(word, || (state(edge) == word).then_some(()));
 }
 

@@ -1,10 +1,11 @@
 //! One log of purges for several origins, in a real Redis: an edge follows whichever origin it reaches, and what one removes no edge
 //! of any serves again, whatever becomes of Redis meanwhile.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::harness::fixtures::tiny;
-use crate::harness::{Answer, Bucket, Folder, Launch, RedisServer, Server, eventually};
+use crate::harness::{Bucket, Folder, Launch, RedisServer, Server, eventually};
+use crate::purge_log::{confirmed, get, wait_for, warm};
 
 /// Origins on one bucket and one Redis.
 struct Site {
@@ -37,24 +38,6 @@ impl Site {
 fn edge(origins: &[&Server], name: &str) -> Server {
     let urls: Vec<String> = origins.iter().map(|origin| origin.url()).collect();
     Launch::edge(&urls.join(",")).words(&["--edge-name", name, "--upstream-timeout", "2s"]).start()
-}
-
-fn get(edge: &Server, id: &str) -> Answer {
-    edge.client.get(&format!("/api/images/{id}"))
-}
-
-fn warm(edge: &Server, id: &str) {
-    eventually("a copy", || (get(edge, id).expect(200).header("x-cache") == "HIT").then_some(()));
-}
-
-fn confirmed(receipt: &Value) -> Vec<(&str, bool)> {
-    let edges = receipt["edges"].as_array().unwrap().iter();
-    edges.map(|edge| (edge["name"].as_str().unwrap(), edge["confirmed"].as_bool().unwrap())).collect()
-}
-
-fn wait_for(edge: &Server, word: &str) {
-    let state = || edge.client.get("/stats").expect(200).json()["edge"]["purge_log"]["state"] == word;
-    eventually(word, || state().then_some(()));
 }
 
 #[test]

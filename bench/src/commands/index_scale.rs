@@ -44,12 +44,9 @@ struct Times {
     p99: f64,
 }
 
+/// What an origin asks for.
 #[derive(Debug, Serialize)]
-struct Scale {
-    index: &'static str,
-    rows: u64,
-    /// All rows made anew, the manifests costing nothing.
-    rebuild_seconds: f64,
+struct Asked {
     /// What it adds to an upload: the intent, synced, and the row.
     upload: Times,
     get: Times,
@@ -57,6 +54,16 @@ struct Scale {
     thread_first: Times,
     thread_again: Times,
     list: Times,
+}
+
+#[derive(Debug, Serialize)]
+struct Scale {
+    index: &'static str,
+    rows: u64,
+    /// All rows made anew, the manifests costing nothing.
+    rebuild_seconds: f64,
+    #[serde(flatten)]
+    asked: Asked,
     /// From nothing to the first list.
     start_ms: Vec<f64>,
     /// What a row takes: of the file, or of the memory of Redis without metadata.
@@ -90,7 +97,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut table = Table::new(&columns);
     for scale in &scales {
         let mut cells = vec![scale.index.to_owned(), figure(scale.rebuild_seconds)];
-        let times = [&scale.upload, &scale.get, &scale.thread_first, &scale.thread_again, &scale.list];
+        let Asked { upload, get, thread_first, thread_again, list } = &scale.asked;
+        let times = [upload, get, thread_first, thread_again, list];
         cells.extend(times.iter().flat_map(|times| [figure(times.p50), figure(times.p99)]));
         cells.push(figure(median(scale.start_ms.iter().copied())));
         cells.extend([figure(scale.bytes_a_row), figure(scale.bytes as f64 / 1_048_576.0)]);
@@ -107,14 +115,17 @@ async fn in_sqlite(rows: u64) -> Result<Scale> {
     let open = async || anyhow::Ok(Arc::new(Sqlite::open(&path).await?) as Arc<dyn ImageIndex>);
     let rebuild_seconds = rebuild(&blobs, open().await?).await?;
     let bytes = size(folder.path())?;
-    let mut start_ms = Vec::new();
-    for _ in 0..STARTS {
-        let since = Instant::now();
-        first_list(open().await?.as_ref()).await?;
-        start_ms.push(milliseconds(since.elapsed()));
-    }
+    let start_ms = starts(&open).await?;
     let asked = asked(&blobs, open().await?, rows).await?;
-    Ok(asked.scale("SQLite", rows, rebuild_seconds, (start_ms, (bytes as f64 / rows as f64, bytes))))
+    Ok(Scale {
+        index: "SQLite",
+        rows,
+        rebuild_seconds,
+        asked,
+        start_ms,
+        bytes_a_row: bytes as f64 / rows as f64,
+        bytes,
+    })
 }
 
 async fn in_redis(rows: u64) -> Result<Scale> {
@@ -131,15 +142,10 @@ async fn in_redis(rows: u64) -> Result<Scale> {
     let empty = redis.used()?;
     let rebuild_seconds = rebuild(&blobs, open().await?).await?;
     let bytes_a_row = redis.used()?.saturating_sub(empty) as f64 / rows as f64;
-    let mut start_ms = Vec::new();
-    for _ in 0..STARTS {
-        let since = Instant::now();
-        first_list(open().await?.as_ref()).await?;
-        start_ms.push(milliseconds(since.elapsed()));
-    }
+    let start_ms = starts(&open).await?;
     let asked = asked(&blobs, open().await?, rows).await?;
     let bytes = redis.resident()?;
-    Ok(asked.scale("Redis", rows, rebuild_seconds, (start_ms, (bytes_a_row, bytes))))
+    Ok(Scale { index: "Redis", rows, rebuild_seconds, asked, start_ms, bytes_a_row, bytes })
 }
 
 async fn rebuild(blobs: &Arc<dyn BlobStore>, index: Arc<dyn ImageIndex>) -> Result<f64> {
@@ -147,6 +153,17 @@ async fn rebuild(blobs: &Arc<dyn BlobStore>, index: Arc<dyn ImageIndex>) -> Resu
     let made = Store::new(Arc::clone(blobs), index).reindex(|_| ()).await?;
     ensure!(made.corrupt.is_empty() && made.images > 0, "the rebuild has found {made:?}");
     Ok(since.elapsed().as_secs_f64())
+}
+
+/// From nothing to the first list, again and again.
+async fn starts(open: impl AsyncFn() -> Result<Arc<dyn ImageIndex>>) -> Result<Vec<f64>> {
+    let mut times = Vec::new();
+    for _ in 0..STARTS {
+        let since = Instant::now();
+        first_list(open().await?.as_ref()).await?;
+        times.push(milliseconds(since.elapsed()));
+    }
+    Ok(times)
 }
 
 async fn first_list(index: &dyn ImageIndex) -> Result<()> {
@@ -161,40 +178,6 @@ fn size(folder: &Path) -> Result<u64> {
         sum += entry?.metadata()?.len();
     }
     Ok(sum)
-}
-
-struct Asked {
-    upload: Times,
-    get: Times,
-    thread_first: Times,
-    thread_again: Times,
-    list: Times,
-}
-
-impl Asked {
-    fn scale(
-        self,
-        index: &'static str,
-        rows: u64,
-        rebuild_seconds: f64,
-        (start_ms, bytes): (Vec<f64>, (f64, u64)),
-    ) -> Scale {
-        let Self { upload, get, thread_first, thread_again, list } = self;
-        let (bytes_a_row, bytes) = bytes;
-        Scale {
-            index,
-            rows,
-            rebuild_seconds,
-            upload,
-            get,
-            thread_first,
-            thread_again,
-            list,
-            start_ms,
-            bytes_a_row,
-            bytes,
-        }
-    }
 }
 
 /// Asks one after the other for all that an origin asks for.

@@ -1,7 +1,7 @@
 //! CDNs: caches of others in front of the edges, which are told what to drop.
 //!
 //! 1. What edges have been told, [`Cdns`] are told after them, for a CDN takes its copies from there.
-//! 2. Each purge is written down for each CDN ([`orbit_store::Outbox`]), so that neither a crash nor an outage loses one.
+//! 2. Each purge is written down for each CDN ([`orbit_store::Letters`]), so that neither a crash nor an outage loses one.
 //! 3. A [`desk`] a CDN sends what has come together, waits and tries again; a [`driver`] knows what that CDN wants to be asked.
 //! 4. The receipt says who has confirmed in time. What has not stands under `GET /cdn/failed` ([`routes`]).
 //! 5. What was confirmed is told once more a little later: an answer that was on its way into the cache during the purge is not
@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use orbit_model::{Clock, Letter, LetterState, PurgeRequest, Removed};
-use orbit_store::Outbox;
+use orbit_store::Letters;
 
 use self::carrier::Carrier;
 use self::desk::{Desk, News};
@@ -65,7 +65,7 @@ pub struct Cdns(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     desks: Vec<Desk>,
-    outbox: Outbox,
+    outbox: Letters,
     clock: Arc<dyn Clock>,
     wait: Duration,
 }
@@ -75,7 +75,12 @@ impl Cdns {
     ///
     /// # Errors
     /// [`Error::Invalid`] where a URL names no CDN or its token is missing, and what goes wrong with the outbox.
-    pub async fn open(config: Config, outbox: Outbox, fetcher: &Fetcher, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+    pub async fn open(
+        config: Config,
+        outbox: Letters,
+        fetcher: &Fetcher,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
         let drivers = drivers::of(&config.urls, &config.secrets, &config.public_base_url)?;
         let carrier = Carrier::new(fetcher, Arc::clone(&clock));
         let mut desks: Vec<Desk> = drivers

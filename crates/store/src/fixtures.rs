@@ -3,6 +3,7 @@
 //! A suite is a module of functions that take any backend of a trait; `laws!` makes a test of each for one backend.
 
 pub(crate) mod redis;
+pub(crate) mod s3;
 
 use bytes::Bytes;
 use jiff::Timestamp;

@@ -7,7 +7,7 @@
 //! - [`JobQueue`]: jobs that were accepted and how far they have come; [`MemoryQueue`] keeps them for tests.
 //! - [`PurgeLog`]: what edges are told to drop, and how far each has come; [`PurgeJournal`] keeps it in a file.
 //! - [`Journal`]: events and jobs in a file, for a restart to go on with.
-//! - [`Outbox`]: purges that a CDN has not confirmed, in a file.
+//! - [`Letters`]: purges that a CDN has not confirmed, in a file.
 //!
 //! - [`redis`]: what several nodes share in one Redis; never the only copy of anything.
 //!
@@ -24,9 +24,9 @@ mod filesystem;
 mod fixtures;
 mod index;
 mod journal;
+mod letters;
 mod memory;
 mod objects;
-mod outbox;
 mod purges;
 mod queue;
 pub mod redis;
@@ -40,11 +40,11 @@ pub use events::EventLog;
 pub use filesystem::FileSystem;
 pub use index::{ImageIndex, Page, Query, Totals, Want};
 pub use journal::Journal;
+pub use letters::Letters;
 pub use memory::{EventLimits, MemoryLog};
 pub use objects::Objects;
-pub use outbox::Outbox;
 pub use purges::{
-    Appended, Attendance, Attending, Follower, MemoryPurges, Outbox as PurgeOutbox, PurgeJournal, PurgeLog,
+    Appended, Attendance, Attending, Follower, MemoryPurges, Outbox, PurgeJournal, PurgeLog,
     RETAINED as RETAINED_PURGES, Reading,
 };
 pub use queue::{JobQueue, MemoryQueue};

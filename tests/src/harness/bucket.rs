@@ -1,26 +1,13 @@
-//! A real S3 server inside the test, with one bucket in a temporary folder, for servers of ours to keep images in.
-//!
-//! It looks at conditions before it writes and holds no lock in between, as S3 itself does; so one request that writes is let
-//! through at a time, and none that reads meanwhile. It can be away for a while: then it answers nothing.
+//! A bucket of a real S3 server ([`s3`]) inside the test, for servers of ours to keep images in. It can be away for a while: then it
+//! answers nothing.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
-use std::sync::Arc;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use s3s::auth::SimpleAuth;
-use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s_fs::FileSystem;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
-use tokio::sync::RwLock;
 
-use super::Launch;
-
-const KEY: &str = "a-key-of-the-tests";
+use super::{Launch, s3};
 
 /// A running server with a bucket, gone with the test.
 #[derive(Debug)]
@@ -49,9 +36,7 @@ impl Bucket {
 
     /// What a process needs to know to reach it.
     pub(crate) fn environment(&self) -> [(String, String); 3] {
-        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let endpoint = pair("AWS_ENDPOINT_URL", &format!("http://{}", self.address));
-        [endpoint, pair("AWS_ACCESS_KEY_ID", KEY), pair("AWS_SECRET_ACCESS_KEY", KEY)]
+        s3::options(self.address)
     }
 
     /// A server that keeps its images here.
@@ -73,29 +58,14 @@ impl Bucket {
 
     /// Every object, as its key below the prefix.
     pub(crate) fn keys(&self) -> Vec<String> {
-        let root = self.folder.path().join("bucket/some/prefix");
-        let (mut folders, mut keys) = (vec![root.clone()], Vec::<String>::new());
-        while let Some(folder) = folders.pop() {
-            let entries: Vec<PathBuf> =
-                fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
-            for entry in entries {
-                match entry.is_dir() {
-                    true => folders.push(entry),
-                    false => keys.push(entry.strip_prefix(&root).unwrap().display().to_string()),
-                }
-            }
-        }
-        keys.sort();
-        keys
+        s3::keys(&self.folder.path().join("bucket/some/prefix"))
     }
 
     fn serve(&mut self, listener: TcpListener) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         listener.set_nonblocking(true).unwrap();
-        let mut service = S3ServiceBuilder::new(FileSystem::new(self.folder.path()).unwrap());
-        service.set_auth(SimpleAuth::from_single(KEY, KEY));
-        let service = service.build();
-        runtime.spawn(async move { answer(tokio::net::TcpListener::from_std(listener).unwrap(), service).await });
+        let service = s3::service(self.folder.path());
+        runtime.spawn(async move { s3::serve(tokio::net::TcpListener::from_std(listener).unwrap(), service).await });
         self.serving = Some(runtime);
     }
 }
@@ -103,25 +73,5 @@ impl Bucket {
 impl Drop for Bucket {
     fn drop(&mut self) {
         self.serving.take().into_iter().for_each(Runtime::shutdown_background);
-    }
-}
-
-async fn answer(listener: tokio::net::TcpListener, service: S3Service) {
-    let turn = Arc::new(RwLock::new(()));
-    loop {
-        let (socket, _) = listener.accept().await.unwrap();
-        let (service, turn) = (service.clone(), Arc::clone(&turn));
-        let answer = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-            let (service, turn) = (service.clone(), Arc::clone(&turn));
-            async move {
-                if request.method().is_safe() {
-                    let _reading = turn.read().await;
-                    return service.call(request.map(s3s::Body::from)).await;
-                }
-                let _writing = turn.write().await;
-                service.call(request.map(s3s::Body::from)).await
-            }
-        });
-        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(socket), answer));
     }
 }

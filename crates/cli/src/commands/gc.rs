@@ -3,7 +3,6 @@
 //! A running origin lets go by itself, by the same flags; sweeping a bucket is for this command alone, which may run beside
 //! origins with a folder of its own.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -18,15 +17,8 @@ use crate::{flags, output, wiring};
 
 #[derive(Debug, Args)]
 pub(crate) struct Gc {
-    /// The folder in which images and their index are stored; no server may be running on it
-    #[arg(long, env = "ORBIT_DATA_DIR", default_value_os_t = flags::default_data_dir(), value_name = "DIR")]
-    data_dir: PathBuf,
-    /// Where images are kept in place of the data folder
-    #[arg(long, env = "ORBIT_BLOBS", value_name = "URL")]
-    blobs: Option<String>,
-    /// The Redis in which the index is, where there is one
-    #[arg(long, env = "REDIS_URL", hide_env_values = true, value_name = "URL")]
-    redis_url: Option<String>,
+    #[command(flatten)]
+    offline: flags::Offline,
     #[command(flatten)]
     keeping: flags::Keeping,
     /// Only say what would go
@@ -51,7 +43,7 @@ impl Gc {
         let bar = ProgressBar::new_spinner().with_style(ProgressStyle::with_template("{spinner} {pos} images {msg}")?);
         let tally = wiring::block_on(self.collect(&bar))?;
         bar.finish_and_clear();
-        let tally = tally.with_context(|| format!("the data folder {}", self.data_dir.display()))?;
+        let tally = tally.with_context(|| format!("the data folder {}", self.offline.data_dir.display()))?;
         if self.json {
             output::json(&tally)?;
         } else {
@@ -65,8 +57,7 @@ impl Gc {
     }
 
     async fn collect(&self, bar: &ProgressBar) -> Result<Tally> {
-        let redis = wiring::redis::connect(self.redis_url.as_deref()).await?;
-        let store = wiring::storage::open(&self.data_dir, self.blobs.as_deref(), redis.as_ref()).await?;
+        let store = self.offline.open().await?;
         if store.has_other_writers() && !store.has_shared_index() {
             bar.set_message("read");
             store.reindex(|done| bar.set_position(done)).await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use orbit_origin::{Cdns, Fetcher};
-use orbit_store::Outbox;
+use orbit_store::Letters;
 
 use crate::clock::SystemClock;
 use crate::flags;
@@ -16,7 +16,7 @@ pub(super) async fn open(data_dir: &Path, making: &flags::Making, fetcher: &Fetc
         return Ok(None);
     }
     let explain = || format!("the outbox in {}", data_dir.display());
-    let outbox = Outbox::open(&data_dir.join("outbox.sqlite")).await.with_context(explain)?;
+    let outbox = Letters::open(&data_dir.join("outbox.sqlite")).await.with_context(explain)?;
     let config = making.cdn.config(&making.public_base_url)?;
     let cdns = Cdns::open(config, outbox, fetcher, Arc::new(SystemClock)).await;
     cdns.context("--cdn (ORBIT_CDN)").map(Some)

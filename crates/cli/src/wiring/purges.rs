@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use orbit_edge::{Following, Profile};
 use orbit_model::ThreadId;
 use orbit_store::redis::{Connection, SharedPurges};
-use orbit_store::{PurgeJournal, PurgeLog as Log, PurgeOutbox};
+use orbit_store::{Outbox, PurgeJournal, PurgeLog as Log};
 
 use crate::flags::{self, PurgeLog};
 
@@ -18,7 +18,7 @@ pub(super) async fn open(data_dir: &Path, lending: &flags::Lending, redis: Optio
     Ok(match redis {
         None => Arc::new(PurgeJournal::open(&data_dir.join("purges.sqlite")).await.with_context(explain)?),
         Some(connection) => {
-            let outbox = PurgeOutbox::open(&data_dir.join("purge-outbox.sqlite")).await.with_context(explain)?;
+            let outbox = Outbox::open(&data_dir.join("purge-outbox.sqlite")).await.with_context(explain)?;
             Arc::new(SharedPurges::new(connection, outbox, lending.edge_lease))
         }
     })

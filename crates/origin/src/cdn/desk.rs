@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use orbit_model::{Letter, LetterState, PurgeRequest, Removed};
-use orbit_store::Outbox;
+use orbit_store::Letters;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -42,7 +42,7 @@ pub(super) type News = watch::Receiver<Progress>;
 pub(super) struct Desk {
     driver: Box<dyn Driver>,
     carrier: Carrier,
-    outbox: Outbox,
+    outbox: Letters,
     again_after: Duration,
     /// The letters that are to be sent; those under way are not among them. Never held over an await.
     waiting: Mutex<Vec<Waiting>>,
@@ -60,7 +60,7 @@ struct Waiting {
 }
 
 impl Desk {
-    pub(super) fn new(driver: Box<dyn Driver>, carrier: Carrier, outbox: Outbox, again_after: Duration) -> Self {
+    pub(super) fn new(driver: Box<dyn Driver>, carrier: Carrier, outbox: Letters, again_after: Duration) -> Self {
         Self { driver, carrier, outbox, again_after, waiting: Mutex::default(), arrived: Notify::new() }
     }
 

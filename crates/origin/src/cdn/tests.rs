@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use orbit_model::clock::Manual;
 use orbit_model::{LetterState, PurgeRequest, Removed, tags};
-use orbit_store::Outbox;
+use orbit_store::Letters;
 use parking_lot::Mutex;
 use serde_json::json;
 use tempfile::TempDir;
@@ -86,7 +86,7 @@ fn config(url: &str) -> Config {
 }
 
 async fn open(config: Config, folder: &TempDir) -> Cdns {
-    let outbox = Outbox::open(&folder.path().join("outbox.sqlite")).await.unwrap();
+    let outbox = Letters::open(&folder.path().join("outbox.sqlite")).await.unwrap();
     let clock = Arc::new(Manual::new(Timestamp::from_second(1_800_000_000).unwrap()));
     let fetcher = Fetcher::new(fetch::Config::default()).unwrap();
     Cdns::open(config, outbox, &fetcher, clock).await.unwrap()

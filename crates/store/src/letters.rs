@@ -1,4 +1,4 @@
-//! `Outbox`: purges that a CDN has not confirmed yet, in a database file, so that a crash or an outage loses none.
+//! `Letters`: purges that a CDN has not confirmed yet, in a database file, so that a crash or an outage loses none.
 //!
 //! Truth like the journal: nothing else knows that a CDN still has what is gone here. It belongs to one process, and is opened under the
 //! lock of the data folder.
@@ -23,9 +23,9 @@ static LAYOUT: Layout = Layout {
 
 /// Letters in an SQLite file; clones share its connections.
 #[derive(Debug, Clone)]
-pub struct Outbox(Database);
+pub struct Letters(Database);
 
-impl Outbox {
+impl Letters {
     /// Opens the file, or makes a new one.
     ///
     /// # Errors
@@ -140,7 +140,7 @@ mod tests {
     async fn letters_survive_a_restart_with_what_has_become_of_them() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("outbox.sqlite");
-        let outbox = Outbox::open(&path).await.unwrap();
+        let outbox = Letters::open(&path).await.unwrap();
         let mut kept = outbox.add(vec![letter("a"), letter("b"), letter("c")]).await.unwrap();
         assert_eq!(kept.iter().map(|letter| letter.id).collect::<Vec<_>>(), [1, 2, 3]);
         kept[1].attempts = 7;
@@ -149,14 +149,14 @@ mod tests {
         outbox.set(vec![kept[1].clone()]).await.unwrap();
         outbox.remove(vec![1]).await.unwrap();
         drop(outbox);
-        let outbox = Outbox::open(&path).await.unwrap();
+        let outbox = Letters::open(&path).await.unwrap();
         assert_eq!(outbox.all().await.unwrap(), kept[1..]);
     }
 
     #[tokio::test]
     async fn a_number_is_never_given_twice_and_what_is_removed_does_not_come_back() {
         let folder = tempfile::tempdir().unwrap();
-        let outbox = Outbox::open(&folder.path().join("outbox.sqlite")).await.unwrap();
+        let outbox = Letters::open(&folder.path().join("outbox.sqlite")).await.unwrap();
         let first = outbox.add(vec![letter("a")]).await.unwrap();
         outbox.remove(vec![first[0].id]).await.unwrap();
         outbox.set(first).await.unwrap();
