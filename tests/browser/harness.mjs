@@ -68,8 +68,8 @@ async function readAddresses(child, exited, pattern) {
 /** A browser with an empty profile. */
 export const startBrowser = () => chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_ARGS });
 
-/** Opens an address in a page that is watched from its first byte on. */
-export async function openPage(context, address) {
+/** A new page in which errors and requests to other origins than that of an address are noted, in `trouble`. */
+export async function watchedPage(context, address) {
   const page = await context.newPage();
   const { origin } = new URL(address);
   page.trouble = [];
@@ -79,6 +79,12 @@ export async function openPage(context, address) {
     const url = new URL(request.url());
     if (url.protocol.startsWith('http') && url.origin !== origin) page.trouble.push(`foreign request: ${url}`);
   });
+  return page;
+}
+
+/** Opens an address in a page that is watched from its first byte on. */
+export async function openPage(context, address) {
+  const page = await watchedPage(context, address);
   await page.addInitScript(watchFromInside);
   await page.goto(address);
   await page.waitForSelector('#connection[data-state="live"]');

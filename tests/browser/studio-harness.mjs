@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { deflateSync, crc32 } from 'node:zlib';
-import { startBrowser } from './harness.mjs';
+import { startBrowser, watchedPage } from './harness.mjs';
 
 const BINARY = path.resolve(process.env.ORBIT_BIN ?? path.join(import.meta.dirname, '../../target/debug/orbit'));
 const STUDIO = path.join(import.meta.dirname, '../../examples/next');
@@ -183,15 +183,7 @@ export async function inContext(browser, options, body) {
 
 /** Opens an address in a page that is watched from its first byte on. */
 export async function openPage(context, address) {
-  const page = await context.newPage();
-  const { origin } = new URL(address);
-  page.trouble = [];
-  page.on('console', (message) => message.type() === 'error' && page.trouble.push(`console: ${message.text()}`));
-  page.on('pageerror', (error) => page.trouble.push(`exception: ${error.stack}`));
-  page.on('request', (request) => {
-    const url = new URL(request.url());
-    if (url.protocol.startsWith('http') && url.origin !== origin) page.trouble.push(`foreign request: ${url}`);
-  });
+  const page = await watchedPage(context, address);
   await page.addInitScript(() => {
     window.shifts = [];
     new PerformanceObserver((list) => {
