@@ -64,7 +64,10 @@ impl Parts {
     async fn remove(&self, id: &ImageId, is_known: bool) -> Result<(Deleted, bool), Error> {
         if !is_known {
             // With neither manifest nor row there is nothing that a crash could leave in two minds.
-            return Ok((self.blobs.delete_image(id).await?, false));
+            let deleted = self.blobs.delete_image(id).await?;
+            // Unless another process has stored it since the look: then it has written a row, or is about to.
+            let listed = self.blobs.has_other_writers() && self.write_row(id, None).await?;
+            return Ok((deleted, listed));
         }
         match self.index.intend(id).await {
             // A full disk takes no note, and nothing but a removal helps it. After a crash in between, the row is one of an image
