@@ -32,6 +32,14 @@ pub(crate) struct Brief {
     pub(crate) waited_for: bool,
 }
 
+/// What a node has of a job that all nodes know of; with it go the prompts.
+#[derive(Debug, Default)]
+pub(crate) struct Tenure {
+    pub(crate) claim: Option<Claim>,
+    /// The job as it was when it was taken, to put it on the board again.
+    pub(crate) original: Option<QueuedJob>,
+}
+
 /// One job.
 #[derive(Debug)]
 pub(crate) struct Batch {
@@ -52,8 +60,10 @@ pub(crate) struct Batch {
     pub(crate) telling: tokio::sync::Mutex<()>,
     /// Held while the queue takes note of it: who joins it is answered when it is as safe as for who brought it.
     pub(crate) accepting: Arc<tokio::sync::Mutex<()>>,
-    /// The claim by which this node runs a job that all nodes know of, and the job as it was when it was taken.
-    pub(crate) hold: Mutex<Option<(Claim, QueuedJob)>>,
+    /// By what this node runs a job that all nodes know of.
+    pub(crate) tenure: Mutex<Tenure>,
+    /// Held while it is found out whose the job is.
+    pub(super) settling: tokio::sync::Mutex<()>,
     /// Whether there is something of it that the board could not be told.
     pub(crate) unsaved: AtomicBool,
     /// Cancelled where another node has the job: it is dropped without a word.
@@ -160,7 +170,8 @@ impl Batch {
             created_at,
             telling: tokio::sync::Mutex::default(),
             accepting: Arc::default(),
-            hold: Mutex::default(),
+            tenure: Mutex::default(),
+            settling: tokio::sync::Mutex::default(),
             unsaved: AtomicBool::new(false),
             lost: CancellationToken::new(),
             refused: AtomicBool::new(false),
@@ -175,6 +186,11 @@ impl Batch {
             slots: Mutex::new(slots.into_iter().map(|slot| Filled { slot, image: None }).collect()),
             changes: watch::Sender::default(),
         }
+    }
+
+    /// Under what this node has the job among others.
+    pub(super) fn claim(&self) -> Option<Claim> {
+        self.tenure.lock().claim.clone()
     }
 
     /// A concept, to draw it; it stays until its image has come or will not.

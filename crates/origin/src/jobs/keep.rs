@@ -12,28 +12,38 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use orbit_model::{JobId, QueuedJob};
-use orbit_store::redis::{Hold, Signal};
+use orbit_store::redis::{Claim, Hold, Signal};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
+use super::batch::Tenure;
 use super::{Batch, Brief, MAX_REMEMBERED};
 use crate::nodes::{Nodes, often};
 use crate::{Error, Origin};
 
 /// How long the board may not know a job before it is hung up again: whoever runs it does so sooner.
 const GRACE: Duration = Duration::from_secs(2);
+/// How often a job is handed out again that nobody holds, in case its entry was lost.
+const HAND_OUT: Duration = Duration::from_mins(1);
+
+/// Since when the jobs that others run are known to hang on the board, and since when it does not know them.
+#[derive(Debug, Default)]
+struct Elsewhere {
+    posted: HashMap<JobId, Instant>,
+    forgotten: HashMap<JobId, Instant>,
+}
 
 impl Origin {
     /// Looks after the jobs of this node, as long as it is polled.
     pub(crate) async fn keep_jobs(&self, nodes: &Nodes) {
         let mut signals = nodes.events.signals();
-        let mut forgotten: HashMap<JobId, Instant> = HashMap::new();
+        let mut elsewhere = Elsewhere::default();
         let mut was_flushed = false;
         loop {
             for batch in self.0.jobs.shares.all() {
                 self.keep_alive(nodes, &batch).await;
             }
-            if let Err(error) = self.reconcile(nodes, &mut forgotten).await {
+            if let Err(error) = self.reconcile(nodes, &mut elsewhere).await {
                 tracing::debug!(target: "orbit::origin", %error, "the journal was not compared with the board");
             }
             if was_flushed {
@@ -82,40 +92,62 @@ impl Origin {
         if batch.unsaved.load(Ordering::SeqCst) || batch.open().is_empty() {
             return self.save(nodes, batch).await;
         }
-        let claim = batch.hold.lock().as_ref().map(|(claim, _)| claim.clone());
-        let Some(claim) = claim else { return self.adopt(nodes, batch).await };
+        let Some(claim) = batch.claim() else { return self.adopt(nodes, batch, None).await };
         match nodes.board.hold(&claim).await {
-            Ok(hold) => self.heed(nodes, batch, hold).await,
+            Ok(hold) => self.heed(nodes, batch, &claim, hold).await,
             Err(error) => {
                 tracing::debug!(target: "orbit::origin", %error, job = %batch.id, "no sign of life was given")
             }
         }
     }
 
-    async fn heed(&self, nodes: &Nodes, batch: &Batch, hold: Hold) {
+    /// Does what the board has said to a word under a claim.
+    async fn heed(&self, nodes: &Nodes, batch: &Batch, claim: &Claim, hold: Hold) {
         match hold {
             Hold::Held => {}
             Hold::Cancelled => batch.cancelled.cancel(),
-            Hold::Lost => self.abandon(nodes, batch),
-            Hold::Gone => Box::pin(self.adopt(nodes, batch)).await,
+            Hold::Gone => Box::pin(self.adopt(nodes, batch, Some(claim))).await,
+            Hold::Lost => {
+                let _settling = batch.settling.lock().await;
+                if batch.claim().as_ref() == Some(claim) {
+                    self.abandon(nodes, batch);
+                } else {
+                    self.save_soon(batch);
+                }
+            }
         }
     }
 
-    /// Brings a job to the board that this node runs and the board does not know, or not as this node's.
-    async fn adopt(&self, nodes: &Nodes, batch: &Batch) {
-        let held = batch.hold.lock().as_ref().map(|(_, original)| original.clone());
+    /// Has what is known of a job noted on the board in a moment: under a new claim, where the board has just said no to an old one.
+    fn save_soon(&self, batch: &Batch) {
+        batch.unsaved.store(true, Ordering::SeqCst);
+        self.0.jobs.unsaved.notify_one();
+    }
+
+    /// Brings a job to the board that this node runs and the board does not know, or not as this node's. Only if `gone` is still its
+    /// claim, and one at a time: a second claim of the same node makes the first void.
+    async fn adopt(&self, nodes: &Nodes, batch: &Batch, gone: Option<&Claim>) {
+        let settling = batch.settling.lock().await;
+        if batch.lost.is_cancelled() || self.0.jobs.shares.closed.load(Ordering::SeqCst) {
+            return;
+        }
+        if batch.claim().as_ref() != gone {
+            return self.save_soon(batch);
+        }
+        let held = batch.tenure.lock().original.clone();
         let original = match held {
             Some(original) => Some(original),
             None => self.0.parts.queue.get(&batch.id).await.ok().flatten(),
         };
         let Some(mut job) = original else { return };
-        if self.0.jobs.shares.closed.load(Ordering::SeqCst) {
-            return;
-        }
         job.slots = batch.slots();
-        match nodes.board.adopt(&job, &batch.fingerprint).await {
-            Ok(Some(claim)) => {
-                *batch.hold.lock() = Some((claim, job));
+        let adopted = nodes.board.adopt(&job, &batch.fingerprint).await;
+        // If it was stopped half way, the old claim is void all the same, and the next try begins from nothing.
+        let claim = adopted.as_ref().ok().cloned().flatten();
+        *batch.tenure.lock() = Tenure { claim, original: Some(job) };
+        match adopted {
+            Ok(Some(_)) => {
+                drop(settling);
                 batch.unsaved.store(true, Ordering::SeqCst);
                 self.save(nodes, batch).await;
             }
@@ -126,8 +158,7 @@ impl Origin {
 
     /// Notes all slots of a job on the board, and ends it there with the last image.
     pub(crate) async fn save(&self, nodes: &Nodes, batch: &Batch) {
-        let claim = batch.hold.lock().as_ref().map(|(claim, _)| claim.clone());
-        let Some(claim) = claim else { return Box::pin(self.adopt(nodes, batch)).await };
+        let Some(claim) = batch.claim() else { return Box::pin(self.adopt(nodes, batch, None)).await };
         batch.unsaved.store(false, Ordering::SeqCst);
         let slots: Vec<_> = batch.slots().into_iter().enumerate().collect();
         let is_over = slots.iter().all(|(_, slot)| slot.state.is_final());
@@ -136,7 +167,7 @@ impl Origin {
                 Ok(()) => self.release(batch),
                 Err(_) => batch.unsaved.store(true, Ordering::SeqCst),
             },
-            Ok(hold) => self.heed(nodes, batch, hold).await,
+            Ok(hold) => self.heed(nodes, batch, &claim, hold).await,
             Err(_) => batch.unsaved.store(true, Ordering::SeqCst),
         }
     }
@@ -144,35 +175,25 @@ impl Origin {
     /// Notes on the board how far an image has come.
     pub(crate) async fn note_shared(&self, batch: &Batch, index: usize) {
         let Some(nodes) = self.nodes().filter(|_| self.0.jobs.shares.contains(&batch.id)) else { return };
-        let claim = batch.hold.lock().as_ref().map(|(claim, _)| claim.clone());
-        let noted = match claim {
-            Some(claim) => nodes.board.note(&claim, &[(index, batch.slot(index))]).await.ok(),
-            None => None,
-        };
-        match noted {
-            Some(Hold::Held | Hold::Cancelled) if batch.open().is_empty() => self.save(nodes, batch).await,
-            Some(hold) => self.heed(nodes, batch, hold).await,
-            None => {
-                batch.unsaved.store(true, Ordering::SeqCst);
-                self.0.jobs.unsaved.notify_one();
-            }
+        let Some(claim) = batch.claim() else { return self.save_soon(batch) };
+        match nodes.board.note(&claim, &[(index, batch.slot(index))]).await {
+            Ok(Hold::Held | Hold::Cancelled) if batch.open().is_empty() => self.save(nodes, batch).await,
+            Ok(hold) => self.heed(nodes, batch, &claim, hold).await,
+            Err(_) => self.save_soon(batch),
         }
     }
 
     /// Lets go of a job that the board knows the end of.
     fn release(&self, batch: &Batch) {
-        // With the claim go the prompts.
-        *batch.hold.lock() = None;
+        *batch.tenure.lock() = Tenure::default();
         self.0.jobs.shares.remove(&batch.id);
     }
 
     /// Drops a job that another node has.
     fn abandon(&self, nodes: &Nodes, batch: &Batch) {
         tracing::warn!(target: "orbit::origin", job = %batch.id, "another node has taken this job; it is dropped here");
-        let held = batch.hold.lock().take();
-        if let Some((claim, _)) = held {
-            nodes.board.drop_claim(&claim);
-        }
+        *batch.tenure.lock() = Tenure::default();
+        nodes.board.forget_hold(&batch.id);
         batch.lost.cancel();
         self.0.jobs.shares.remove(&batch.id);
         self.0.jobs.forget(batch);
@@ -186,8 +207,8 @@ impl Origin {
         }
         self.0.jobs.shares.closed.store(true, Ordering::SeqCst);
         for batch in self.0.jobs.shares.all() {
-            let held = batch.hold.lock().take();
-            if let Some((claim, _)) = held
+            let held = std::mem::take(&mut *batch.tenure.lock());
+            if let Some(claim) = held.claim
                 && !batch.open().is_empty()
             {
                 // In an outage the lease runs out.
@@ -197,12 +218,15 @@ impl Origin {
     }
 
     /// Compares the jobs that were accepted here and run elsewhere with the board.
-    async fn reconcile(&self, nodes: &Nodes, forgotten: &mut HashMap<JobId, Instant>) -> Result<(), Error> {
+    async fn reconcile(&self, nodes: &Nodes, elsewhere: &mut Elsewhere) -> Result<(), Error> {
         if self.0.stopping.is_cancelled() {
             return Ok(());
         }
         let unfinished = self.0.parts.queue.unfinished().await?;
-        forgotten.retain(|known, _| unfinished.iter().any(|queued| queued.job == *known));
+        let Elsewhere { posted: known, forgotten } = elsewhere;
+        for times in [&mut *known, &mut *forgotten] {
+            times.retain(|known, _| unfinished.iter().any(|queued| queued.job == *known));
+        }
         let mut is_trimmed = true;
         for queued in unfinished {
             if self.0.jobs.find(&queued.job).is_some() {
@@ -211,6 +235,11 @@ impl Origin {
             match nodes.board.look(&queued.job).await {
                 Ok(Some(posted)) => {
                     forgotten.remove(&queued.job);
+                    let since = known.entry(queued.job.clone()).or_insert_with(Instant::now);
+                    if since.elapsed() >= HAND_OUT {
+                        *since = Instant::now();
+                        nodes.board.hand_out(&queued.job).await?;
+                    }
                     for (index, slot) in posted.job.slots.iter().enumerate() {
                         if queued.slots.get(index) != Some(slot) {
                             self.0.parts.queue.set(&queued.job, index, slot).await?;
@@ -223,6 +252,7 @@ impl Origin {
                     if since.elapsed() >= GRACE {
                         let fingerprint = Batch::of(queued.clone(), Brief::default()).fingerprint;
                         nodes.board.put_back(&queued, &fingerprint).await?;
+                        known.remove(&queued.job);
                         forgotten.remove(&queued.job);
                     }
                 }

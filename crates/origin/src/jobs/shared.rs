@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
-use super::batch::remembered;
+use super::batch::{Tenure, remembered};
 use super::resume::Told;
 use super::{Batch, Brief};
 use crate::nodes::Nodes;
@@ -158,7 +158,7 @@ impl Origin {
                 }
             };
             self.resume_job(job, told, |batch| {
-                *batch.hold.lock() = Some((claim.clone(), original));
+                *batch.tenure.lock() = Tenure { claim: Some(claim.clone()), original: Some(original) };
                 self.0.jobs.shares.insert(batch);
                 if is_cancelled {
                     batch.cancelled.cancel();
@@ -172,7 +172,7 @@ impl Origin {
             Err(error) => {
                 tracing::error!(target: "orbit::origin", %error, job = %id, "a job could not be begun; another node may");
                 if nodes.board.give_back(&claim).await.is_err() {
-                    nodes.board.drop_claim(&claim);
+                    nodes.board.forget_hold(&id);
                 }
                 // It is this node's turn again soon enough.
                 tokio::time::sleep(IDLE).await;

@@ -132,6 +132,15 @@ impl Board {
         Ok(true)
     }
 
+    /// Hands out the name of a job again that nobody holds: its entry is lost where a node ends, or is cut off, between two steps.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn hand_out(&self, job: &JobId) -> Result<(), Error> {
+        let is_free: bool = self.0.connection.run(&script::IS_FREE.key(job_key(job))).await?;
+        if is_free { self.0.announce(job).await } else { Ok(()) }
+    }
+
     /// Writes an ended job down that the board may have forgotten, for whoever asks.
     ///
     /// # Errors

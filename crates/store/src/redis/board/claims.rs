@@ -136,7 +136,7 @@ impl Board {
         let was_held: bool = self.0.connection.run(&end).await?;
         if !was_held {
             // Its entry is another's by now.
-            self.drop_claim(claim);
+            self.forget_hold(&claim.job);
             return Ok(());
         }
         self.0.forget(&inflight_key(fingerprint), claim.job.as_str()).await?;
@@ -154,7 +154,7 @@ impl Board {
     pub async fn give_back(&self, claim: &Claim) -> Result<(), Error> {
         let was_held: bool = self.0.connection.run(script::RELEASE.key(job_key(&claim.job)).arg(&claim.fence)).await?;
         if !was_held {
-            self.drop_claim(claim);
+            self.forget_hold(&claim.job);
             return Ok(());
         }
         self.0.add_entry(&claim.job).await?;
@@ -163,9 +163,9 @@ impl Board {
         Ok(())
     }
 
-    /// Forgets a hold that was lost.
-    pub fn drop_claim(&self, claim: &Claim) {
-        self.0.held.lock().remove(&claim.job);
+    /// Forgets that a job is held here: another node has it.
+    pub fn forget_hold(&self, job: &JobId) {
+        self.0.held.lock().remove(job);
     }
 }
 

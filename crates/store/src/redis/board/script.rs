@@ -33,6 +33,16 @@ pub(super) static TAKE: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
+/// Whether there is a job that has not ended and nobody holds.
+pub(super) static IS_FREE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local known = redis.call('HMGET', KEYS[1], 'job', 'ended', 'lease')
+         if not known[1] or known[2] then return 0 end
+         local time = redis.call('TIME')
+         return tonumber(known[3] or '0') <= time[1] * 1000 + math.floor(time[2] / 1000) and 1 or 0",
+    )
+});
+
 /// Goes on holding a job: the fence, the lease, and fields to set. `gone`, `lost`, `cancelled` or `held`.
 pub(super) static HOLD: LazyLock<Script> = LazyLock::new(|| {
     Script::new(

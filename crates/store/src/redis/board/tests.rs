@@ -194,6 +194,24 @@ async fn a_node_that_starts_again_takes_its_own_jobs_at_once() {
 }
 
 #[tokio::test]
+async fn a_job_whose_entry_was_lost_is_handed_out_again_unless_it_is_held() {
+    let redis = RedisServer::start();
+    let (gone, live) = (member(&redis.url(), SHORT).await, member(&redis.url(), LONG).await);
+    let [lost, held] = ["lost", "held"].map(|prompt| job(prompt, 1));
+    offer(&gone.board, &lost).await;
+    assert_eq!(take(&gone.board).await.job.job, lost.job);
+    offer(&live.board, &held).await;
+    assert_eq!(take(&live.board).await.job.job, held.job);
+    redis.ask(&["DEL", "orbit:jobs"]);
+
+    for job in [&lost, &held] {
+        live.board.hand_out(&job.job).await.unwrap();
+    }
+    assert_eq!(redis.ask(&["XLEN", "orbit:jobs"]), "1");
+    assert_eq!(take(&live.board).await.job.job, lost.job);
+}
+
+#[tokio::test]
 async fn a_job_that_is_given_back_goes_to_another_at_once() {
     let redis = RedisServer::start();
     let (a, b) = (member(&redis.url(), LONG).await, member(&redis.url(), LONG).await);
