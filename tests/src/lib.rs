@@ -92,7 +92,6 @@ mod shared_index;
 #[cfg(test)]
 mod shutdown;
 #[cfg(test)]
-#[cfg(feature = "c2pa")]
 mod signed;
 #[cfg(test)]
 mod stale;

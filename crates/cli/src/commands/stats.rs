@@ -42,7 +42,11 @@ impl Stats {
 fn flatten(name: &str, value: &Value, rows: &mut Vec<Vec<String>>) {
     let inner = |key: &str| if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") };
     match value {
-        Value::Object(fields) => fields.iter().for_each(|(key, value)| flatten(&inner(key), value, rows)),
+        Value::Object(fields) => {
+            let mut fields: Vec<_> = fields.iter().collect();
+            fields.sort_unstable_by_key(|(key, _)| *key);
+            fields.iter().for_each(|(key, value)| flatten(&inner(key), value, rows));
+        }
         Value::Array(items) => {
             items.iter().enumerate().for_each(|(index, value)| flatten(&inner(&index.to_string()), value, rows));
         }
