@@ -1,8 +1,10 @@
 //! A disk that is full: what is stored is served, nothing is there in part, and what is removed makes room. And one that may
-//! not be written to.
+//! not be written to, or that fails.
+
+use rustix::io::Errno;
 
 use crate::harness::fixtures::middling;
-use crate::harness::{Folder, Launch, Server, eventually};
+use crate::harness::{Fault, Faults, Folder, Launch, Server, eventually};
 
 /// An origin on a disk of its own of 16 MiB.
 fn origin_on_a_small_disk(words: &[&str]) -> (Folder, Server) {
@@ -75,4 +77,56 @@ fn within_its_bounds_a_small_disk_never_fills() {
         server.client.get(&format!("/images/i{number}")).expect(200);
     }
     server.stop();
+}
+
+#[test]
+fn while_the_disk_takes_nothing_what_is_stored_is_served_and_nothing_is_there_in_part() {
+    for error in [Errno::IO, Errno::ROFS] {
+        let (folder, faults) = (Folder::new(), Faults::none());
+        let server = faults.of(Launch::origin(&folder), &folder).start();
+        server.client.put("/images/fox", &middling(1)).expect(201);
+        faults.begin(Fault::Writes(error.raw_os_error()));
+        for number in 2..6 {
+            let refused = server.client.put(&format!("/images/owl{number}"), &middling(number));
+            assert!(refused.status == 500 || refused.status == 507, "{error}: {refused:?}");
+            refused.expect_any_problem();
+        }
+        server.client.get("/images/fox").expect(200);
+        server.client.get("/images/fox?w=64").expect(200);
+        assert_eq!(listed(&server), 1);
+        faults.end();
+        server.client.put("/images/owl2", &middling(2)).expect(201);
+        server.client.delete("/images/fox").expect(200);
+        assert_eq!(listed(&server), 1);
+        server.stop();
+        let server = Launch::origin(&folder).start();
+        assert_eq!(folder.images().into_keys().collect::<Vec<_>>(), ["owl2"]);
+        eventually("no file in part", || folder.leftovers().is_empty().then_some(()));
+        server.client.get("/images/owl2").expect(200);
+    }
+}
+
+#[test]
+fn an_image_that_the_disk_does_not_give_is_neither_gone_nor_wrong() {
+    let (folder, faults) = (Folder::new(), Faults::none());
+    let server = faults.of(Launch::origin(&folder), &folder).start();
+    server.client.put("/images/fox", &middling(1)).expect(201);
+    let whole = server.client.get("/images/fox").expect(200);
+    faults.begin(Fault::Reads(Errno::IO.raw_os_error()));
+    let mut refused = 0;
+    for path in ["/images/fox", "/images/fox?w=64", "/images/fox/meta"] {
+        match server.client.try_send("GET", path, &[], None) {
+            // What was begun may only be broken off.
+            Err(_) => refused += 1,
+            Ok(answer) if answer.status == 200 => assert!(path != "/images/fox" || answer.body == whole.body),
+            Ok(answer) => {
+                answer.expect_problem(500, "internal");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 0, "the disk gave all of it");
+    faults.end();
+    assert!(server.client.get("/images/fox").expect(200).body == whole.body);
+    server.client.get("/images/fox?w=64").expect(200);
 }

@@ -8,7 +8,8 @@
 //! - [`RedisServer`]: a real one, which is killed, paused and emptied.
 //! - [`Bucket`]: a real S3 server to keep images in.
 //! - [`Nginx`]: the real one, as a backend or in front of a server. [`Varnish`] with xkey, in front of one.
-//! - [`Events`]: a thread's event stream. [`Folder`]: what lies in a data folder. [`fixtures`]: what to upload.
+//! - [`Wire`]: two machines, and what is between them, to be cut.
+//! - [`Events`]: a thread's event stream. [`Folder`]: what lies in a data folder. [`Faults`]: its disk fails. [`fixtures`]: what to upload.
 //!
 //! What every answer has in common is checked here; what is right of a behaviour, the tests know.
 
@@ -16,6 +17,7 @@ pub(crate) mod backend;
 mod bucket;
 mod client;
 mod events;
+mod fault;
 pub(crate) mod fixtures;
 mod folder;
 mod gate;
@@ -30,6 +32,7 @@ mod s3;
 mod scripted;
 mod server;
 mod varnish;
+mod wire;
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -37,6 +40,7 @@ use std::time::{Duration, Instant};
 pub(crate) use self::bucket::Bucket;
 pub(crate) use self::client::{Answer, Client};
 pub(crate) use self::events::{Events, Told};
+pub(crate) use self::fault::{Fault, Faults};
 pub(crate) use self::folder::Folder;
 pub(crate) use self::gate::Gate;
 pub(crate) use self::http2::get_by_http2;
@@ -47,6 +51,7 @@ pub(crate) use self::redis::RedisServer;
 pub(crate) use self::scripted::{Reply, Scripted};
 pub(crate) use self::server::{Launch, Server};
 pub(crate) use self::varnish::Varnish;
+pub(crate) use self::wire::Wire;
 
 /// How long anything may take before a test gives up: far more than it does, on a busy machine too.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);

@@ -110,4 +110,6 @@ mod variants;
 #[cfg(test)]
 mod variants_at_edge;
 #[cfg(test)]
+mod wires;
+#[cfg(test)]
 mod workflow;

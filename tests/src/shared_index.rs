@@ -7,7 +7,8 @@ use rustix::process::Signal;
 
 use crate::harness::fixtures::tiny;
 use crate::harness::redis::{RedisCluster, RedisSentinel, RedisServer};
-use crate::harness::{Bucket, Client, Folder, Launch, Server, eventually};
+use crate::harness::{Bucket, Client, Folder, Launch, Server, eventually, free_port};
+use crate::tls::Pair;
 
 fn serve(folder: &Folder, url: &str) -> Server {
     Launch::serve(folder).variable("REDIS_URL", url).start()
@@ -64,6 +65,7 @@ fn all_but_lists_goes_on(client: &Client, number: u64) {
     assert_eq!(client.get(&format!("/images/i{number}/meta")).expect(200).json()["thread_id"], "t");
     let list = client.get("/images?thread_id=t");
     list.expect_problem(503, "busy");
+    assert!(list.text().contains("does not answer"), "whose fault it is: {}", list.text());
     assert_ne!(list.header("retry-after"), "");
     client.get("/healthz").expect(200);
     client.get("/stats").expect(200);
@@ -231,4 +233,22 @@ fn a_url_that_names_no_redis_is_refused_without_its_password() {
     let folder = Folder::new();
     let output = Launch::serve(&folder).variable("REDIS_URL", "http://user:secret@localhost").refused();
     assert!(output.stderr.contains("REDIS_URL") && !output.stderr.contains("secret"), "{}", output.stderr);
+}
+
+#[test]
+fn a_redis_behind_tls_is_one_whose_certificate_is_trusted() {
+    let (pair, folder) = (Pair::new(), Folder::new());
+    let port = free_port().to_string();
+    let [certificate, key] = [pair.certificate(), pair.key()].map(|path| path.to_str().unwrap().to_owned());
+    let words =
+        ["--tls-port", &port, "--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-auth-clients", "no"];
+    let _redis = RedisServer::start_with(&words);
+    let url = format!("rediss://localhost:{port}");
+    let server = Launch::serve(&folder).variable("REDIS_URL", &url).variable("SSL_CERT_FILE", &certificate).start();
+    ready(&server);
+    put(&server.client, 1);
+    assert_eq!(ids(&server.client, ""), names(1..2));
+    server.stop();
+    // The authorities of the system do not vouch for it.
+    degraded(&serve(&folder, &url));
 }

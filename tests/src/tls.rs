@@ -12,22 +12,22 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use crate::harness::{DEADLINE, Launch, Raw, Server, eventually, get_by_http2, orbit};
 
 /// A certificate for localhost and its key, in a folder of their own.
-struct Pair {
+pub(crate) struct Pair {
     folder: tempfile::TempDir,
 }
 
 impl Pair {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let pair = Self { folder: tempfile::tempdir().unwrap() };
         pair.renew();
         pair
     }
 
-    fn certificate(&self) -> PathBuf {
+    pub(crate) fn certificate(&self) -> PathBuf {
         self.folder.path().join("cert.pem")
     }
 
-    fn key(&self) -> PathBuf {
+    pub(crate) fn key(&self) -> PathBuf {
         self.folder.path().join("key.pem")
     }
 

@@ -34,9 +34,9 @@ pub enum Error {
     /// Over a limit.
     #[error("{0}")]
     TooLarge(String),
-    /// Try again soon.
-    #[error("the server has as much work as it can take; try again in a second")]
-    Busy,
+    /// Try again soon; the text says what is the matter.
+    #[error("{0}; try again in a second")]
+    Busy(&'static str),
     /// The request did not arrive in time.
     #[error("the body did not arrive in time")]
     Timeout,
@@ -52,6 +52,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// There is more work than can be taken.
+    pub(crate) fn busy() -> Self {
+        Self::Busy("the server has as much work as it can take")
+    }
+
     pub(crate) fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Internal(source.into())
     }
@@ -65,7 +70,7 @@ impl Error {
             Self::Unsupported(text) => Self::Unsupported(text.clone()),
             Self::Conflict(text) => Self::Conflict(text.clone()),
             Self::TooLarge(text) => Self::TooLarge(text.clone()),
-            Self::Busy => Self::Busy,
+            Self::Busy(why) => Self::Busy(why),
             Self::Timeout => Self::Timeout,
             Self::Unavailable(text) => Self::Unavailable(text.clone()),
             Self::Full(text) => Self::Full(text.clone()),
@@ -86,7 +91,7 @@ impl Error {
             Self::Unsupported(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported"),
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
-            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+            Self::Busy(_) => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::Timeout => (StatusCode::REQUEST_TIMEOUT, "timeout"),
             Self::Unavailable(_) => (StatusCode::BAD_GATEWAY, "unavailable"),
             Self::Full(_) => (StatusCode::INSUFFICIENT_STORAGE, "full"),
@@ -115,13 +120,13 @@ impl From<orbit_store::Error> for Error {
             orbit_store::Error::NotFound => Self::NotFound("image"),
             orbit_store::Error::Conflict(_) => Self::Conflict(text),
             orbit_store::Error::Invalid(_) => Self::Invalid(text),
-            orbit_store::Error::Busy(_) => Self::Busy,
+            orbit_store::Error::Busy(_) => Self::busy(),
             orbit_store::Error::Full(source) => {
                 tracing::error!(target: "orbit::origin", error = describe(source.as_ref()), "no space is left");
                 Self::Full(text)
             }
             // It may be over soon, and nobody but the operator can do anything about it.
-            orbit_store::Error::Unavailable(_) => Self::Busy,
+            orbit_store::Error::Unavailable(_) => Self::Busy("a server that keeps what this needs does not answer"),
             other => Self::internal(other),
         }
     }
@@ -140,7 +145,7 @@ impl IntoResponse for Error {
             tracing::error!(target: "orbit::origin", error = describe(source.as_ref()), "a request failed");
         }
         let mut response = problem(status, code, &self.to_string());
-        if matches!(self, Self::Busy) {
+        if matches!(self, Self::Busy(_)) {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
         }
         response

@@ -133,7 +133,7 @@ impl Jobs {
         }
         let count = batch.ids.len();
         if self.queued.load(Ordering::SeqCst) + count > self.max_queued {
-            return Err(Error::Busy);
+            return Err(Error::busy());
         }
         self.queued.fetch_add(count, Ordering::SeqCst);
         Ok((book.add(batch), true))

@@ -72,7 +72,7 @@ impl Pool {
 
     /// A place, at once or not at all.
     pub(crate) fn try_enter(&self) -> Result<Place, Error> {
-        let permit = Arc::clone(&self.places).try_acquire_owned().ok().ok_or(Error::Busy)?;
+        let permit = Arc::clone(&self.places).try_acquire_owned().ok().ok_or_else(Error::busy)?;
         Ok(self.place(permit))
     }
 
@@ -196,7 +196,7 @@ mod tests {
     async fn a_full_pool_says_so_at_once() {
         let pool = pool(1, 1);
         let (first, _second) = (pool.try_enter().unwrap(), pool.try_enter().unwrap());
-        assert!(matches!(pool.try_enter(), Err(Error::Busy)));
+        assert!(matches!(pool.try_enter(), Err(Error::Busy(_))));
         assert_eq!(pool.run(&first, 1, SECOND, || 7).await.unwrap(), 7);
         drop(first);
         assert!(pool.try_enter().is_ok());
@@ -219,7 +219,7 @@ mod tests {
         drop(work);
         drop(place);
         assert_eq!(pool.stats().running, 1);
-        assert!(matches!(pool.try_enter(), Err(Error::Busy)));
+        assert!(matches!(pool.try_enter(), Err(Error::Busy(_))));
         end.send(()).unwrap();
         pool.enter().await.unwrap();
     }

@@ -24,7 +24,7 @@ impl Origin {
     /// Checks a request, and names the job and its images.
     pub(super) async fn prepare(&self, request: &JobRequest, brief: Brief) -> Result<Batch, Error> {
         if self.0.stopping.is_cancelled() {
-            return Err(Error::Busy);
+            return Err(Error::busy());
         }
         self.check(request)?;
         let after = *self.0.parts.events.subscribe(&request.thread_id).await?.borrow();
@@ -46,7 +46,7 @@ impl Origin {
         } else {
             let _noted = batch.accepting.lock().await;
         }
-        if batch.refused.load(Ordering::SeqCst) { Err(Error::Busy) } else { Ok(batch) }
+        if batch.refused.load(Ordering::SeqCst) { Err(Error::busy()) } else { Ok(batch) }
     }
 
     /// The finished job that is an answer to a request that allows it, if all its images are there still.

@@ -89,7 +89,7 @@ impl Origin {
         let open = |job: &QueuedJob| job.slots.iter().filter(|slot| !slot.state.is_final()).count();
         let waiting: usize = self.0.parts.queue.unfinished().await?.iter().map(open).sum();
         if waiting + job.ids.len() > self.0.jobs.max_queued {
-            return Err(Error::Busy);
+            return Err(Error::busy());
         }
         match nodes.board.offer(&job, &batch.fingerprint).await {
             Ok(Offer::Joined(other)) => Ok(Some(*other)),

@@ -110,7 +110,7 @@ async fn all_who_wait_for_an_image_are_woken_by_its_end() {
 fn a_queue_that_is_full_takes_no_part_of_a_job() {
     let jobs = Jobs::new(1, 3);
     jobs.enter(batch(&["a", "b"], 1)).unwrap();
-    assert!(matches!(jobs.enter(batch(&["c", "d"], 1)), Err(Error::Busy)));
+    assert!(matches!(jobs.enter(batch(&["c", "d"], 1)), Err(Error::Busy(_))));
     assert_eq!(jobs.stats().queued, 2);
     jobs.enter(batch(&["e"], 1)).unwrap();
 }

@@ -78,7 +78,7 @@ pub(crate) fn refused(refusal: access::Refusal) -> Response {
 impl From<crate::Error> for Refusal {
     fn from(error: crate::Error) -> Self {
         let (code, message) = (error.code().to_owned(), error.to_string());
-        let retry = matches!(error, crate::Error::Busy);
+        let retry = matches!(error, crate::Error::Busy(_));
         Self { status: error.into_response().status(), code, message, param: None, retry }
     }
 }
