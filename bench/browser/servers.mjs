@@ -44,13 +44,16 @@ async function freePort() {
   return port;
 }
 
-async function isUp(url) {
-  for (;;) {
-    const answer = await fetch(url).catch(() => null);
-    if (answer?.ok) return;
+/** Asks until the answer is yes; after two minutes, names what did not come. */
+async function until(what, ask) {
+  const end = Date.now() + 120_000;
+  while (!await ask()) {
+    if (Date.now() > end) throw new Error(`${what}: not after two minutes`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
+
+const isUp = (url) => until(url, async () => (await fetch(url).catch(() => null))?.ok);
 
 /** The origin with twelve pictures, and the baseline's backend with the same bytes under the same ids. */
 export async function startBackends(folder) {
@@ -81,17 +84,15 @@ async function draw(orbit) {
   const { job } = await answer.json();
   await (await fetch(`${orbit}/generations/${job}/events`)).text();
   // The second, smaller encoding takes the place of the first behind; measured is what stays.
-  for (;;) {
+  await until('the second encodings', async () => {
     const { codec } = await (await fetch(`${orbit}/stats`)).json();
-    if (codec.behind === 0 && codec.running === 0) break;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
+    return codec.behind === 0 && codec.running === 0;
+  });
   const { images } = await (await fetch(`${orbit}/images?thread_id=${THREAD}`)).json();
   return images.reverse();
 }
 
 async function seed(pictures, orbit, images, redis) {
-  const socket = connect(redis, '127.0.0.1').on('error', () => {});
   await isRedisUp(redis);
   const line = connect(redis, '127.0.0.1');
   for (const { id } of pictures) {
@@ -102,18 +103,11 @@ async function seed(pictures, orbit, images, redis) {
     await once(line, 'data');
   }
   line.end();
-  socket.destroy();
 }
 
-async function isRedisUp(port) {
-  for (;;) {
-    const up = await new Promise((resolve) => {
-      const socket = connect(port, '127.0.0.1', () => { socket.end(); resolve(true); }).on('error', () => resolve(false));
-    });
-    if (up) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
+const isRedisUp = (port) => until('redis-server', () => new Promise((resolve) => {
+  const socket = connect(port, '127.0.0.1', () => { socket.end(); resolve(true); }).on('error', () => resolve(false));
+}));
 
 /** The app and, before it, the edge: both new, with nothing in their caches, and warmed up by a page without pictures. */
 export async function startFront({ orbit, backend, file }) {

@@ -4,6 +4,7 @@ pub(crate) mod disk_engines;
 pub(crate) mod entry_cost;
 pub(crate) mod fan_out;
 pub(crate) mod figures;
+pub(crate) mod first_view;
 pub(crate) mod generate_latency;
 pub(crate) mod generate_once;
 pub(crate) mod hit_cost;

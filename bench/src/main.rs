@@ -30,6 +30,9 @@ mod plot;
 mod redis;
 mod resident;
 mod results;
+#[expect(clippy::unwrap_used, dead_code, reason = "the S3 server of the tests, with what they look at")]
+#[path = "../../crates/store/src/fixtures/s3.rs"]
+mod s3;
 mod scaling;
 mod scripted;
 mod table;
@@ -64,6 +67,8 @@ enum Command {
     RedisOutage(commands::redis_outage::Arguments),
     /// CPU of a hit and its tail, beside nginx, Varnish and the least there is.
     HitCost(commands::hit_cost::Arguments),
+    /// The first view at an edge of an image uploaded at another origin, on Redis and S3, beside one origin with SQLite and files.
+    FirstView(commands::first_view::Arguments),
     /// From a DELETE to the receipt that three edges confirm, and purges that race fills.
     Purge(commands::purge::Arguments),
     /// Many clients at once: fetches that reach the upstream, and the slowest answer, beside nginx and Varnish.
@@ -116,6 +121,7 @@ fn main() -> Result<()> {
         Command::RedisOutage(arguments) => commands::redis_outage::run(&arguments),
         Command::HitCost(arguments) => commands::hit_cost::run(&arguments),
         Command::Storms(arguments) => commands::storms::run(&arguments),
+        Command::FirstView(arguments) => commands::first_view::run(&arguments),
         Command::Purge(arguments) => commands::purge::run(&arguments),
         Command::Soak(arguments) => commands::soak::run(&arguments),
         Command::EntryCost(arguments) => commands::entry_cost::run(&arguments),

@@ -33,9 +33,19 @@ impl Orbit {
 
     /// A role over the store in `store`, with these flags too.
     pub(crate) fn over(role: &str, store: &Path, flags: &[&str], logs: &Path) -> Result<Self> {
+        Self::over_with(role, store, (flags, &[]), logs)
+    }
+
+    /// The same with variables of the environment.
+    pub(crate) fn over_with(
+        role: &str,
+        store: &Path,
+        (flags, variables): (&[&str], &[(String, String)]),
+        logs: &Path,
+    ) -> Result<Self> {
         let mut arguments: Vec<&Path> = vec!["--data-dir".as_ref(), store];
         arguments.extend(flags.iter().map(Path::new));
-        Self::start(role, &arguments, logs)
+        Self::start_with(role, &arguments, variables, logs)
     }
 
     /// The origin alone.
@@ -97,7 +107,12 @@ impl Orbit {
     }
 
     fn start(role: &str, arguments: &[&Path], logs: &Path) -> Result<Self> {
+        Self::start_with(role, arguments, &[], logs)
+    }
+
+    fn start_with(role: &str, arguments: &[&Path], variables: &[(String, String)], logs: &Path) -> Result<Self> {
         let mut command = command()?;
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
         command.arg(role).args(["--listen", "127.0.0.1:0", "--log-level", "off"]).args(arguments);
         command.stdout(Stdio::piped());
         let mut peer = Peer::start(role, &mut command, logs)?;
