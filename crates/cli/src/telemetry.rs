@@ -24,6 +24,8 @@ pub(crate) enum Format {
 /// Starts logging for the rest of the process.
 pub(crate) fn start(telemetry: &Telemetry) {
     let builder = tracing_subscriber::fmt().with_max_level(telemetry.log_level).with_writer(std::io::stderr);
+    // Where nobody reads the log any more, there is nobody to tell so, and who tries panics.
+    let builder = builder.log_internal_errors(false);
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let started = match telemetry.log_format {
         Format::Human => builder.with_target(false).with_ansi(colours).compact().try_init(),
