@@ -48,14 +48,19 @@ pub(crate) fn json<T: for<'a> Deserialize<'a>>(url: &str) -> Result<T> {
 
 /// Uploads a PNG with PUT or POST and returns the status code.
 pub(crate) fn upload(method: &str, url: &str, png: &[u8]) -> Result<u16> {
-    let agent = agent();
+    upload_by(&agent(), method, url, png)
+}
+
+/// The same over the connections of an agent, to the end of the answer.
+pub(crate) fn upload_by(agent: &Agent, method: &str, url: &str, png: &[u8]) -> Result<u16> {
     let request = if method == "PUT" { agent.put(url) } else { agent.post(url) };
-    let response = request.header("Content-Type", "image/png").send(png).with_context(|| url.to_owned())?;
+    let mut response = request.header("Content-Type", "image/png").send(png).with_context(|| url.to_owned())?;
+    response.body_mut().read_to_vec()?;
     Ok(response.status().as_u16())
 }
 
-/// A new agent, and so a new connection, each time; a 404 is an answer and no error.
-fn agent() -> Agent {
+/// A new agent, and so new connections, each time; a 404 is an answer and no error.
+pub(crate) fn agent() -> Agent {
     Agent::config_builder().http_status_as_error(false).build().into()
 }
 

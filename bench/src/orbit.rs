@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use orbit_model::{EdgeStats, Stats};
+use ureq::Agent;
 
 use crate::ask;
 use crate::peer::Peer;
@@ -88,9 +89,14 @@ impl Orbit {
         Ok(())
     }
 
-    /// Uploads a PNG under an id of the caller's.
+    /// Uploads a PNG under an id of the caller's, over a connection of its own.
     pub(crate) fn put(&self, id: &str, png: &[u8]) -> Result<()> {
-        let status = ask::upload("PUT", &format!("{}/images/{id}", self.origin), png)?;
+        self.put_by(&ask::agent(), id, png)
+    }
+
+    /// The same over the connections of an agent.
+    pub(crate) fn put_by(&self, agent: &Agent, id: &str, png: &[u8]) -> Result<()> {
+        let status = ask::upload_by(agent, "PUT", &format!("{}/images/{id}", self.origin), png)?;
         ensure!(status == 201, "the upload of {id} was answered with {status}");
         Ok(())
     }

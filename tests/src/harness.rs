@@ -45,7 +45,7 @@ pub(crate) use self::folder::Folder;
 pub(crate) use self::gate::Gate;
 pub(crate) use self::http2::get_by_http2;
 pub(crate) use self::nginx::Nginx;
-pub(crate) use self::orbit::{Output, command, orbit};
+pub(crate) use self::orbit::{Output, orbit};
 pub(crate) use self::raw::Raw;
 pub(crate) use self::redis::RedisServer;
 pub(crate) use self::scripted::{Reply, Scripted};

@@ -1,25 +1,10 @@
 //! The end of a process that is asked to end: what was begun is finished, nothing is left half done; and what keeps a
 //! second process from starting.
 
-use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
-use std::process::{Child, Stdio};
-
-use rustix::process::{Pid, Signal, kill_process};
 
 use crate::harness::fixtures::{photo, tiny};
-use crate::harness::{Client, Events, Folder, Launch, Raw, Server, command, eventually};
-
-/// Killed with the test, whatever comes of that.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to kill.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use crate::harness::{Events, Folder, Launch, Raw, Server, eventually};
 
 fn start() -> (Folder, Server) {
     let folder = Folder::new();
@@ -117,16 +102,8 @@ fn a_port_in_use_is_named() {
 #[test]
 fn a_server_whose_log_nobody_reads_any_more_goes_on_and_ends_in_order() {
     let folder = Folder::new();
-    let words = ["serve", "--listen", "127.0.0.1:0", "--data-dir", folder.path().to_str().unwrap()];
-    let started = command().args(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let mut process = Process(started.unwrap());
-    let mut first = String::new();
-    BufReader::new(process.0.stdout.take().unwrap()).read_line(&mut first).unwrap();
-    drop(process.0.stderr.take());
-    let client = Client::new(first.trim_end().strip_prefix("listening on http://").unwrap().parse().unwrap());
-    client.put("/images/fox", &tiny(1)).expect(201);
-    client.get("/api/images/fox").expect(200);
-    kill_process(Pid::from_child(&process.0), Signal::TERM).unwrap();
-    let status = eventually("the server's end", || process.0.try_wait().unwrap());
-    assert!(status.success(), "{status}");
+    let server = Launch::serve(&folder).unread().start();
+    server.client.put("/images/fox", &tiny(1)).expect(201);
+    server.client.get("/api/images/fox").expect(200);
+    server.stop();
 }

@@ -22,7 +22,7 @@ use crate::orbit::Orbit;
 use crate::redis::Redis;
 use crate::results::Measurement;
 use crate::table::{Table, figure};
-use crate::{picture, s3};
+use crate::{ask, picture, s3};
 
 /// The side of a picture in pixels, and its noise: a WebP of about 100 KB.
 const SIDE: u32 = 512;
@@ -87,16 +87,13 @@ fn bucket(runtime: &Runtime, folder: &Path) -> Result<Vec<(String, String)>> {
 }
 
 fn look(name: &'static str, origin: &Orbit, edge: &Orbit, pictures: u64) -> Result<Case> {
-    let agent: Agent = Agent::config_builder().http_status_as_error(false).build().into();
+    let agent = ask::agent();
     let mut case = Case { name, ..Case::default() };
     // The first one opens the connections and is not counted.
     for number in 0..=pictures {
         let png = picture::png(SIDE, NOISE, number + 1)?;
         let (id, began) = (format!("view-{number}"), Instant::now());
-        let mut answer =
-            agent.put(format!("{}/images/{id}", origin.origin)).header("Content-Type", "image/png").send(&png[..])?;
-        ensure!(answer.status() == 201, "the upload of {id} was answered with {}", answer.status());
-        answer.body_mut().read_to_vec()?;
+        origin.put_by(&agent, &id, &png)?;
         let upload = milliseconds(began.elapsed());
         let (first, bytes) = view(&agent, edge, &id, "MISS")?;
         let (again, _) = view(&agent, edge, &id, "HIT")?;

@@ -17,9 +17,9 @@ use ureq::Agent;
 use crate::commands::{publish, say};
 use crate::measure::{milliseconds, percentile};
 use crate::orbit::{MEMORY, Orbit};
-use crate::picture;
 use crate::results::Measurement;
 use crate::table::{Table, figure};
+use crate::{ask, picture};
 
 /// The side of a picture, in pixels: what is measured is not its encoding.
 const SIDE: u32 = 32;
@@ -99,16 +99,11 @@ impl Stage {
         let origin = Orbit::origin(&folder.join("store"), folder)?;
         let edge = |_| Orbit::edge_before(&origin.origin, MEMORY, None, folder);
         let edges = (0..EDGES).map(edge).collect::<Result<Vec<_>>>()?;
-        Ok(Self { origin, edges, agent: agent() })
+        Ok(Self { origin, edges, agent: ask::agent() })
     }
 
     fn upload(&self, id: &str, seed: u64) -> Result<()> {
-        let url = format!("{}/images/{id}", self.origin.origin);
-        let png = picture::png(SIDE, 6.0, seed)?;
-        let mut answer = self.agent.put(&url).header("Content-Type", "image/png").send(&png[..])?;
-        ensure!(answer.status() == 201, "{url} was answered with {}", answer.status());
-        answer.body_mut().read_to_vec()?;
-        Ok(())
+        self.origin.put_by(&self.agent, id, &picture::png(SIDE, 6.0, seed)?)
     }
 
     /// Deletes an image; how long that took until every edge had confirmed it.
@@ -132,7 +127,7 @@ impl Stage {
             for edge in self.edges.iter().flat_map(|edge| [edge; READERS]) {
                 let (over, reads) = (&over, &reads);
                 scope.spawn(move || {
-                    let agent = agent();
+                    let agent = ask::agent();
                     for number in (0..HOT).cycle() {
                         if over.load(Ordering::Relaxed) {
                             break;
@@ -172,7 +167,7 @@ impl Stage {
             for edge in self.edges.iter().flat_map(|edge| [edge; READERS]) {
                 let (over, uploaded, deleted, [reads, seen, failed, stale]) = (&over, &uploaded, &deleted, &counts);
                 scope.spawn(move || {
-                    let agent = agent();
+                    let agent = ask::agent();
                     while !over.load(Ordering::SeqCst) {
                         let newest = uploaded.load(Ordering::SeqCst);
                         for image in [newest, newest.saturating_sub(1)] {
@@ -213,11 +208,6 @@ fn read(agent: &Agent, edge: &Orbit, id: &str) -> Result<u16> {
     let mut answer = agent.get(format!("{}/api/images/{id}", edge.origin)).call()?;
     answer.body_mut().read_to_vec()?;
     Ok(answer.status().as_u16())
-}
-
-/// One that keeps its connections; a 404 is an answer and no error.
-fn agent() -> Agent {
-    Agent::config_builder().http_status_as_error(false).build().into()
 }
 
 fn latency_table(latencies: &[Latency]) -> Table {

@@ -20,6 +20,8 @@ pub(crate) struct Launch {
     file_limit: Option<u32>,
     /// The folder that is a disk of its own for this process, in memory, and its options as `mount` reads them.
     disk: Option<(String, &'static str)>,
+    /// Whether its standard error is closed at this end before it begins.
+    is_unread: bool,
 }
 
 impl Launch {
@@ -48,7 +50,7 @@ impl Launch {
     }
 
     fn role(role: &str) -> Self {
-        Self { words: vec![role.to_owned()], environment: Vec::new(), file_limit: None, disk: None }
+        Self { words: vec![role.to_owned()], environment: Vec::new(), file_limit: None, disk: None, is_unread: false }
     }
 
     /// Adds words to the command line.
@@ -83,6 +85,11 @@ impl Launch {
         Self { disk: Some((folder.path().to_str().unwrap().to_owned(), options)), ..self }
     }
 
+    /// Lets nobody read its log: what it writes there fails.
+    pub(crate) fn unread(self) -> Self {
+        Self { is_unread: true, ..self }
+    }
+
     /// Adds words unless there is one that begins like this.
     fn unless(self, beginning: &str, words: &[&str]) -> Self {
         if self.words.iter().any(|word| word.starts_with(beginning)) { self } else { self.words(words) }
@@ -107,7 +114,7 @@ impl Launch {
         // The usual folder would be shared with the edges of other tests.
         let this = if this.words[0] == "edge" { this.unless("--disk", &["--disk", "0"]) } else { this };
         let mut child = this.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let log = Log::follow(child.stderr.take().unwrap());
+        let log = child.stderr.take().filter(|_| !this.is_unread).map(Log::follow).unwrap_or_default();
         let mut first = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
         let url = first.trim_end().strip_prefix("listening on ");
@@ -193,7 +200,7 @@ impl Drop for Server {
 }
 
 /// What a process writes to standard error, as far as it has.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
